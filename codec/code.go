@@ -1,0 +1,71 @@
+// Package codec says what a payment code is: it decodes and encodes EMVCo merchant
+// and consumer presented codes, payer payment codes and merchant links, and reads and
+// draws the symbols that carry them.
+//
+// It knows bytes and text of codes and the registry of code rules as data. It may not
+// know institutions or the movement of money.
+package codec
+
+// Standard names the family a code belongs to.
+type Standard string
+
+// The families of payment codes.
+const (
+	EMVMerchant Standard = "emv-mpm" // EMVCo merchant presented, TLV with CRC.
+	EMVConsumer Standard = "emv-cpm" // EMVCo consumer presented, BER-TLV in base64.
+	PayCode     Standard = "paycode" // Payer's payment code: digits by prefix and length.
+	Link        Standard = "link"    // Merchant's link: scheme, host and path.
+)
+
+// Mode says who shows the code.
+type Mode string
+
+// The two modes of a barcode payment.
+const (
+	MerchantPresented Mode = "merchant_presented"
+	CustomerPresented Mode = "customer_presented"
+)
+
+// Code is a decoded payment code. Its strings may alias the decoded text.
+// A Code can be decoded into again; its slices are then reused.
+type Code struct {
+	Standard Standard
+	Mode     Mode
+	Static   bool   // The same code serves many payments.
+	Scheme   string // unionpay, alipay, wechat, ecny, alipayplus, pix, promptpay ... of the rule file.
+	Issuer   string // Issuer or clearing route that the code itself names; empty where it does not.
+
+	HasAmount bool
+	AmountFen int64  // Minor units of Currency; meaningful only with HasAmount.
+	Currency  string // ISO 4217 number, three digits; empty where the code does not say.
+
+	Merchant   Merchant
+	Fields     []Field
+	Deviations []Deviation
+}
+
+// Merchant is what a code says of the payee. Empty where it does not.
+type Merchant struct {
+	Name     string
+	City     string
+	Category string // ISO 18245, four digits.
+	Country  string // ISO 3166-1 alpha-2.
+	ID       string
+	Acquirer string // UnionPay acquirer IIN, scheme's acquirer id.
+}
+
+// Field is one primitive data object of a code, in the order it stands there.
+type Field struct {
+	Path   string // "62.07"; for consumer presented "61.63.9F26"; for paycode and link a name.
+	Name   string
+	Value  string
+	Offset int // Byte offset of the value in the decoded text.
+}
+
+// Deviation is one departure from the standard that the profile forgave.
+type Deviation struct {
+	Code    string // Stable word, such as "merchant-city-missing".
+	Path    string
+	Offset  int
+	Message string // One sentence, with where such codes were seen.
+}

@@ -1,0 +1,67 @@
+// Command switch is the barcode payment interconnection switch: one binary that
+// serves, demonstrates, decodes, explains and verifies.
+//
+// This folder is package main and holds commands and wiring only. Everything that
+// can be imported lives one level below under its own noun.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands is the command line. Each command is a struct in a file of its own name,
+// with the flags as fields and a Run method; Run returns an exitError to choose the
+// process's exit code.
+type commands struct {
+	Version versionCommand `cmd:"" help:"Print the version of this build."`
+}
+
+// exitError carries the exit code that a script can act on. A command that has
+// already printed what went wrong leaves message empty.
+type exitError struct {
+	code    int
+	message string
+}
+
+func (e *exitError) Error() string { return e.message }
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	var cli commands
+	parser, err := kong.New(&cli,
+		kong.Name("switch"),
+		kong.Description("Tongma: a switch between payment apps, banks and wallets. "+
+			"Start with: switch demo"),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "switch: cannot build the command line:", err)
+		return 1
+	}
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		parser.FatalIfErrorf(err)
+	}
+	return exitCode(ctx.Run())
+}
+
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	if exit, ok := err.(*exitError); ok {
+		if exit.message != "" {
+			fmt.Fprintln(os.Stderr, "switch:", exit.message)
+		}
+		return exit.code
+	}
+	fmt.Fprintln(os.Stderr, "switch:", err)
+	return 1
+}
