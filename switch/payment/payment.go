@@ -154,7 +154,7 @@ type Leg struct {
 	Original    string        // Reference of the leg that this one refunds or cancels.
 	Amount      Fen
 	Outcome     Outcome
-	Cancelled   bool   // The leg was approved, or may have been, and is now undone.
+	Cancelled   bool // The leg was approved, or may have been, and is now undone.
 	Failure     Failure
 	Remote      string // The institution's own reference, as it answered.
 }
