@@ -1,0 +1,116 @@
+package routing
+
+import (
+	"strings"
+	"time"
+
+	"tongma/codec"
+)
+
+// Query is what the table is asked. It only reads; its strings may alias the request.
+type Query struct {
+	Code      *codec.Code // What the decoder made of Text.
+	Text      string      // The code's text as decoded, without white space around it.
+	Caller    string      // Institution that asks, id of the register.
+	Scene     string      // in_store, touch, online, cash_on_delivery, offline, cross_border ...
+	AmountFen int64       // Minor units of Currency; 0 where it is not known yet.
+	Currency  string      // ISO 4217, three digits; empty takes the code's, then 156.
+	At        time.Time   // The instant the payment was received.
+	Payment   string      // Payment id; keeps a payment with the same target.
+	Health    Health      // Nil leaves the weights as the table states them.
+}
+
+// homeCurrency is meant where neither the request nor the code names one: yuan.
+const homeCurrency = "156"
+
+// Decision is the answer to a Query. It is filled anew by every look-up and its Targets
+// are reused; its strings live as long as the table.
+type Decision struct {
+	Institution  string   // The first target.
+	Targets      []Target // In the order to try. Only what provably left nothing may go on.
+	Rule         string   // Rule that matched, also where every target was refused.
+	Line         int      // Of that rule, or of the entry in its list, counted from 1.
+	Agreement    string   // Of the first target; empty where the caller is the target.
+	TableVersion string
+	TableDigest  string // SHA-256 of the table's files, hex.
+}
+
+// Target is one institution of a decision.
+type Target struct {
+	Institution string
+	Priority    int
+	Agreement   string
+	Standby     bool // From the table's standby list, not from the rule.
+}
+
+// Health says how well institutions answer lately. It is an option: a Query without
+// one is decided by the table alone.
+type Health interface {
+	// Share gives the percentage, 1 to 100, of its stated weight that institution keeps.
+	Share(institution string) int
+}
+
+// probe is a Query made ready for comparison.
+type probe struct {
+	code     *codec.Code
+	text     string
+	host     string // Of a link, as written.
+	path     string // Of a link, from its first slash; query and fragment left out.
+	callerID string
+	caller   int32 // Index in the register, -1 where unknown.
+	scene    string
+	currency string
+	amount   int64
+	at       int64 // Seconds since 1970, UTC.
+	payment  string
+	health   Health
+}
+
+func (t *Table) probe(q *Query) probe {
+	p := probe{
+		code: q.Code, text: q.Text, callerID: q.Caller, caller: -1, scene: q.Scene,
+		currency: q.Currency, amount: q.AmountFen, at: q.At.Unix(), payment: q.Payment,
+		health: q.Health,
+	}
+	if i, found := t.register.index[q.Caller]; found {
+		p.caller = i
+	}
+	if p.currency == "" {
+		p.currency = q.Code.Currency
+	}
+	if p.currency == "" {
+		p.currency = homeCurrency
+	}
+	if q.Code.Standard == codec.Link {
+		p.host, p.path = splitLink(q.Text)
+	}
+	return p
+}
+
+// splitLink gives host and path of scheme://host/path?query#fragment. A link with user
+// information before the host has no host here: it matches no rule that names one.
+func splitLink(text string) (host, path string) {
+	start := strings.Index(text, "://")
+	if start < 0 {
+		return "", ""
+	}
+	rest := text[start+len("://"):]
+	end := 0
+	for end < len(rest) && rest[end] != '/' && rest[end] != '?' && rest[end] != '#' {
+		if rest[end] == '@' {
+			return "", ""
+		}
+		end++
+	}
+	host, path = rest[:end], rest[end:]
+	for i := range len(path) {
+		if path[i] == '?' || path[i] == '#' {
+			path = path[:i]
+			break
+		}
+	}
+	if colon := strings.Index(host, ":"); colon >= 0 {
+		host = host[:colon]
+	}
+	return host, path
+}
