@@ -36,6 +36,10 @@ type Operation struct {
 	Institution string // Whom to call.
 	Caller      string // The institution for which the switch asks.
 
+	// Payment and Leg say on whose behalf the switch asks; the answer comes back to them.
+	Payment ID
+	Leg     int
+
 	// Reference names the leg that moves money, the same on its query and its cancel:
 	// an institution is asked by our reference, for theirs may never have arrived.
 	Reference string

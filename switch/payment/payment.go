@@ -134,14 +134,14 @@ type Payment struct {
 	Merchant string // Merchant id or name as the request or the code gave it.
 
 	Rule         string // The routing rule that chose the target.
-	TableVersion uint64
+	TableVersion string // Version and digest of the table that it stands in.
 
 	Legs    []Leg
 	Status  Status
 	Failure Failure
 	Decided time.Time // When Status became final; zero before.
 
-	Refunded Fen // Approved refunds of this payment, and those in flight.
+	Refunded Fen // Sum of the approved refunds of this payment.
 }
 
 // Digest is the first 16 bytes of the SHA-256 of a request's content.

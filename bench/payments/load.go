@@ -1,0 +1,176 @@
+package payments
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// load is a list of finished requests to be sent to one address.
+type load struct {
+	address  string   // host:port
+	requests [][]byte // Whole HTTP/1.1 requests, signed beforehand: the sender only sends.
+	want     []byte   // What the body of a good answer holds.
+	timeout  time.Duration
+}
+
+// result is what came of a load.
+type result struct {
+	elapsed  time.Duration
+	done     int
+	failures int
+	first    error // The first failure, to be read by a person.
+	latency  *hdrhistogram.Histogram
+}
+
+// perSecond is the rate of good answers.
+func (r *result) perSecond() float64 { return float64(r.done-r.failures) / r.elapsed.Seconds() }
+
+// at is a latency percentile in milliseconds.
+func (r *result) at(percentile float64) float64 {
+	return float64(r.latency.ValueAtQuantile(percentile)) / 1e6
+}
+
+// Latencies are kept from 1 µs to 60 s, to three digits.
+func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1_000, 60_000_000_000, 3) }
+
+// closed sends the load from clients connections, each with one request in flight: the
+// next leaves when the answer has come.
+func (l *load) closed(clients int) (*result, error) {
+	return l.send(clients, func(int) time.Time { return time.Time{} })
+}
+
+// open sends the load at rate requests a second, whatever the answers do. A latency
+// counts from the instant at which the request was due, so that a stall is felt by
+// every request that it delays.
+func (l *load) open(clients int, rate float64) (*result, error) {
+	start := time.Now().Add(50 * time.Millisecond)
+	return l.send(clients, func(i int) time.Time {
+		return start.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+	})
+}
+
+// send gives each connection the next request that is due, until none is left.
+func (l *load) send(clients int, due func(i int) time.Time) (*result, error) {
+	conns, err := l.dial(clients)
+	if err != nil {
+		return nil, err
+	}
+	var next atomic.Int64
+	parts := make([]*result, clients)
+	var wg sync.WaitGroup
+	start := time.Now()
+	for i, conn := range conns {
+		wg.Go(func() { parts[i] = l.work(conn, &next, due) })
+	}
+	wg.Wait()
+	total := &result{elapsed: time.Since(start), latency: newHistogram()}
+	for _, part := range parts {
+		total.done += part.done
+		total.failures += part.failures
+		total.latency.Merge(part.latency)
+		if total.first == nil {
+			total.first = part.first
+		}
+	}
+	if total.failures > 0 {
+		return total, fmt.Errorf("%d of %d requests failed, the first: %w", total.failures, total.done, total.first)
+	}
+	return total, nil
+}
+
+func (l *load) dial(clients int) ([]net.Conn, error) {
+	conns := make([]net.Conn, clients)
+	for i := range conns {
+		conn, err := net.DialTimeout("tcp", l.address, 5*time.Second)
+		if err != nil {
+			return nil, fmt.Errorf("cannot connect to %s: %w", l.address, err)
+		}
+		conns[i] = conn
+	}
+	return conns, nil
+}
+
+func (l *load) work(conn net.Conn, next *atomic.Int64, due func(int) time.Time) *result {
+	defer conn.Close()
+	r := &result{latency: newHistogram()}
+	in := bufio.NewReaderSize(conn, 4096)
+	if err := conn.SetDeadline(time.Now().Add(l.timeout)); err != nil {
+		r.first, r.failures = err, 1
+		return r
+	}
+	for {
+		i := int(next.Add(1)) - 1
+		if i >= len(l.requests) {
+			return r
+		}
+		began := due(i)
+		if began.IsZero() {
+			began = time.Now()
+		} else {
+			time.Sleep(time.Until(began))
+		}
+		err := l.exchange(conn, in, l.requests[i])
+		r.done++
+		if err != nil {
+			r.failures++
+			r.first = err
+			return r
+		}
+		_ = r.latency.RecordValue(int64(time.Since(began)))
+	}
+}
+
+var (
+	statusOK      = []byte("HTTP/1.1 200 ")
+	contentLength = []byte("Content-Length: ")
+)
+
+// exchange sends one request and reads its answer: 200, and the wanted words in the body.
+func (l *load) exchange(conn net.Conn, in *bufio.Reader, request []byte) error {
+	if _, err := conn.Write(request); err != nil {
+		return err
+	}
+	line, err := in.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	ok := bytes.HasPrefix(line, statusOK)
+	length := -1
+	for {
+		line, err = in.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if len(line) <= 2 {
+			break
+		}
+		if bytes.HasPrefix(line, contentLength) {
+			length, err = strconv.Atoi(string(bytes.TrimSpace(line[len(contentLength):])))
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if length < 0 {
+		return errors.New("answer without Content-Length")
+	}
+	body, err := in.Peek(length)
+	if err != nil {
+		return err
+	}
+	if !ok || !bytes.Contains(body, l.want) {
+		return fmt.Errorf("unexpected answer: %.200s", body)
+	}
+	_, err = io.CopyN(io.Discard, in, int64(length))
+	return err
+}

@@ -1,0 +1,39 @@
+package engine
+
+import "tongma/switch/payment"
+
+// call is one caller that waits for a reply.
+type call struct {
+	done    chan struct{} // Receives one value when payment or refusal is set.
+	payment payment.Payment
+	refusal payment.Failure
+	found   bool  // Find: the payment is at work, and payment says how it stands.
+	next    *call // Another caller who waits for the same payment.
+}
+
+func newCall() *call { return &call{done: make(chan struct{}, 1)} }
+
+// borrow takes a call from the engine's pool, or makes one.
+func (e *Engine) borrow() *call {
+	if c, ok := e.calls.Get().(*call); ok {
+		return c
+	}
+	return newCall()
+}
+
+// release gives c back; only its waiter does so, after done.
+func (e *Engine) release(c *call) {
+	c.payment, c.refusal, c.found, c.next = payment.Payment{}, payment.NoFailure, false, nil
+	e.calls.Put(c)
+}
+
+// join makes c wait for l; a nil call waits for nothing.
+func (c *call) join(l *life) {
+	if c == nil {
+		return
+	}
+	c.next, l.calls = l.calls, c
+}
+
+// finish wakes the waiter.
+func (c *call) finish() { c.done <- struct{}{} }

@@ -1,0 +1,262 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"tongma/switch/journal"
+	"tongma/switch/payment"
+)
+
+// Sender carries operations to institutions. Send must not block; what it is handed
+// together should leave together. The answer to each operation comes back through
+// Engine.Answer exactly once, whatever happens.
+type Sender interface {
+	Send(ops []*payment.Operation)
+}
+
+// Snapshots keeps what bounds the replay.
+type Snapshots interface {
+	Save(sequence uint64, state []byte) error
+	// Newest returns the newest snapshot that reads well; sequence 0 where there is none.
+	Newest() (sequence uint64, state []byte, err error)
+}
+
+// Options is everything that an Engine needs. Validate reports all faults at once.
+type Options struct {
+	Shard     uint16
+	Limits    Limits
+	Plans     map[string]Plan // By institution; the one under "" serves the others.
+	Log       journal.Log
+	View      journal.View
+	Snapshots Snapshots
+	Sender    Sender
+	Logger    *zap.Logger
+	// Postings is what an approved payment posts; nil where no ledger is kept. The lines
+	// must sum to zero.
+	Postings func(p *payment.Payment) []payment.Posting
+	// Progress is told while the journal is replayed: blocks done, of how many.
+	Progress func(done, total uint64)
+}
+
+// Engine runs one shard: it carries out what the core decides, through the journal and
+// the institutions' links.
+type Engine struct {
+	options    Options
+	projection projection
+	inbox      inbox
+	writer     *writer
+	failed     atomic.Pointer[error] // Set when the journal refused: nothing is accepted any more.
+	stopping   atomic.Bool
+	idle       chan struct{} // Closed when the writer and the committer have ended.
+	stopOnce   sync.Once
+	calls      sync.Pool // Of *call.
+}
+
+// Open replays the journal from its newest snapshot, goes on with every payment that
+// had no end, and starts the shard. Until Start is called nothing is sent.
+func Open(options Options) (*Engine, error) {
+	if err := options.Validate(); err != nil {
+		return nil, err
+	}
+	e := &Engine{options: options, idle: make(chan struct{})}
+	e.projection = projection{log: options.Log, view: options.View}
+	e.inbox.ready = make(chan struct{}, 1)
+	e.writer = newWriter(e)
+	if err := e.writer.replay(); err != nil {
+		return nil, fmt.Errorf("engine: cannot replay the journal: %w", err)
+	}
+	return e, nil
+}
+
+// Start sends and answers from now on, and asks about what an earlier run left open.
+func (e *Engine) Start() { go e.writer.run() }
+
+// Submit asks for a payment and waits for its end, or until the answer deadline. The
+// payment's Status tells which. The error is a *payment.Refusal: nothing was moved and
+// no intent was written; except for JournalUnavailable after a failed append, which may
+// have left an intent behind and is resolved at the next start.
+func (e *Engine) Submit(r *Request) (payment.Payment, error) {
+	if failure := e.accepting(); failure != payment.NoFailure {
+		return payment.Payment{}, &payment.Refusal{Failure: failure}
+	}
+	c := e.borrow()
+	e.inbox.put(input{event: event{kind: eventAccept, request: r, calls: c}})
+	return e.wait(c)
+}
+
+func (e *Engine) wait(c *call) (payment.Payment, error) {
+	select {
+	case <-c.done:
+	case <-e.idle:
+		select {
+		case <-c.done:
+		default:
+			return payment.Payment{}, &payment.Refusal{Failure: payment.JournalUnavailable}
+		}
+	}
+	p, failure := c.payment, c.refusal
+	e.release(c)
+	if failure != payment.NoFailure {
+		return payment.Payment{}, &payment.Refusal{Failure: failure}
+	}
+	return p, nil
+}
+
+// accepting says why no new payment is taken, if none is.
+func (e *Engine) accepting() payment.Failure {
+	switch {
+	case e.stopping.Load():
+		return payment.ShuttingDown
+	case e.failed.Load() != nil:
+		return payment.JournalUnavailable
+	case e.options.Log.Accepting() != nil:
+		return payment.JournalUnavailable
+	}
+	return payment.NoFailure
+}
+
+// Ready reports why the engine takes no payments; nil when it does.
+func (e *Engine) Ready() error {
+	if failed := e.failed.Load(); failed != nil {
+		return *failed
+	}
+	if e.stopping.Load() {
+		return errors.New("engine: stopping")
+	}
+	return e.options.Log.Accepting()
+}
+
+// Find tells how the payment id stands. The error is a *payment.Refusal.
+func (e *Engine) Find(id payment.ID) (payment.Payment, error) {
+	return e.look(input{look: id})
+}
+
+// FindRequest tells how the payment stands that institution asked for under requestID.
+func (e *Engine) FindRequest(institution, requestID string) (payment.Payment, error) {
+	return e.look(input{lookRequest: requestKey{institution, requestID}})
+}
+
+// look asks the writer for a payment at work, and the projection for one that has ended.
+// The writer answers in journal order, so what it no longer has is in the projection.
+func (e *Engine) look(in input) (payment.Payment, error) {
+	c := e.borrow()
+	in.calls, in.event.kind = c, eventLook
+	e.inbox.put(in)
+	select {
+	case <-c.done:
+	case <-e.idle:
+		return payment.Payment{}, &payment.Refusal{Failure: payment.JournalUnavailable}
+	}
+	p, found := c.payment, c.found
+	e.release(c)
+	if found {
+		return p, nil
+	}
+	return e.lookBack(in)
+}
+
+func (e *Engine) lookBack(in input) (payment.Payment, error) {
+	id := in.look
+	if id == "" {
+		var err error
+		id, err = e.projection.request(in.lookRequest.institution, in.lookRequest.requestID)
+		if err != nil {
+			return payment.Payment{}, e.lookFailed(err)
+		}
+	}
+	l, err := e.projection.find(id)
+	if err != nil {
+		return payment.Payment{}, e.lookFailed(err)
+	}
+	return l.Payment, nil
+}
+
+func (e *Engine) lookFailed(err error) error {
+	if errors.Is(err, journal.ErrNotFound) {
+		return &payment.Refusal{Failure: payment.PaymentNotFound}
+	}
+	e.options.Logger.Error("engine: cannot read the projection", zap.Error(err))
+	return &payment.Refusal{Failure: payment.InternalError}
+}
+
+// Answer takes an institution's answer to op. The link calls it exactly once for each
+// operation that it was given.
+func (e *Engine) Answer(op *payment.Operation, answer payment.Answer) {
+	e.inbox.put(input{event: event{kind: eventAnswer, op: op, answer: answer}})
+}
+
+// Late takes an answer that came after the link had given up on op.
+func (e *Engine) Late(op *payment.Operation, answer payment.Answer) {
+	e.inbox.put(input{event: event{kind: eventLate, op: op, answer: answer}})
+}
+
+// Refused writes down that a request was refused before it became a payment. It never
+// blocks; over the limit of a second refusals are counted instead of kept one by one.
+func (e *Engine) Refused(note Refused) {
+	if e.failed.Load() != nil {
+		return
+	}
+	e.inbox.put(input{event: event{kind: eventRefused}, refused: &note})
+}
+
+// Stop takes no more payments, waits until those at work have ended or ctx is done,
+// answers the rest as unknown with a record of it, and ends. What is still open is
+// resolved at the next start.
+func (e *Engine) Stop(ctx context.Context) error {
+	e.stopping.Store(true)
+	e.inbox.put(input{event: event{kind: eventStop}})
+	select {
+	case <-e.idle:
+	case <-ctx.Done():
+		e.stopOnce.Do(func() { close(e.writer.now) })
+		<-e.idle
+	}
+	if failed := e.failed.Load(); failed != nil {
+		return *failed
+	}
+	return nil
+}
+
+// inbox is where events wait for the writer. It has no limit of its own: what comes in
+// is bounded by the gateway's connections and by the operations that were sent.
+type inbox struct {
+	mu    sync.Mutex
+	list  []input
+	ready chan struct{}
+}
+
+// input is one event with what only the runner needs.
+type input struct {
+	event
+	look        payment.ID
+	lookRequest requestKey
+	refused     *Refused
+}
+
+func (b *inbox) put(in input) {
+	b.mu.Lock()
+	b.list = append(b.list, in)
+	first := len(b.list) == 1
+	b.mu.Unlock()
+	if first {
+		select {
+		case b.ready <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// take returns all that waits and leaves spare in its place.
+func (b *inbox) take(spare []input) []input {
+	b.mu.Lock()
+	list := b.list
+	b.list = spare[:0]
+	b.mu.Unlock()
+	return list
+}

@@ -1,0 +1,101 @@
+package engine
+
+import "tongma/switch/payment"
+
+// check holds the invariants that are true after every step.
+func (w *world) check() {
+	for _, bank := range w.banks {
+		for reference, leg := range bank.legs {
+			if leg.moved > 1 {
+				w.t.Errorf("seed %d: %s moved money %d times under %s", w.seed, bank.name, leg.moved, reference)
+			}
+		}
+	}
+	for id, l := range w.core.lives {
+		if l.ID != id || w.core.asked[requestKey{l.Institution, l.RequestID}] != l {
+			w.t.Errorf("seed %d: %s is not found by its request", w.seed, id)
+		}
+		if l.phase != phaseManual && l.deadline().IsZero() && l.phase != phaseFollowing {
+			w.t.Errorf("seed %d: %s is at work and nothing will ever wake it", w.seed, id)
+		}
+	}
+	for _, l := range w.core.past {
+		if l.reserved < 0 || l.Refunded+l.reserved > l.Amount {
+			w.t.Errorf("seed %d: %s of %d has %d refunded and %d reserved", w.seed, l.ID, l.Amount, l.Refunded, l.reserved)
+		}
+	}
+}
+
+// checkEnd holds what must be true when everything has come to rest.
+func (w *world) checkEnd() {
+	refunded := map[payment.ID]payment.Fen{}
+	for id, l := range w.core.lives {
+		if l.phase != phaseManual {
+			w.t.Errorf("seed %d: %s never came to an end: %s", w.seed, id, phaseNames[l.phase])
+		}
+	}
+	for _, p := range w.ended {
+		w.checkPayment(&p, refunded)
+	}
+	for id, sum := range refunded {
+		if original := w.ended[id]; sum > original.Amount || sum != original.Refunded {
+			w.t.Errorf("seed %d: refunds of %s sum to %d of %d, the switch says %d",
+				w.seed, id, sum, original.Amount, original.Refunded)
+		}
+	}
+	for _, l := range w.core.past {
+		if l.dependants > 0 && !w.manualDependant(l.ID) {
+			w.t.Errorf("seed %d: %s waits for a refund or cancel that is gone", w.seed, l.ID)
+		}
+	}
+}
+
+func (w *world) manualDependant(id payment.ID) bool {
+	for _, l := range w.core.lives {
+		if l.Original == id {
+			return true
+		}
+	}
+	return false
+}
+
+// checkPayment compares one ended payment with the books of its institutions.
+func (w *world) checkPayment(p *payment.Payment, refunded map[payment.ID]payment.Fen) {
+	switch p.Status {
+	case payment.StatusApproved:
+		w.tally.approved++
+	case payment.StatusDeclined:
+		w.tally.declined++
+	case payment.StatusCancelled:
+		w.tally.cancelled++
+	default:
+		w.t.Errorf("seed %d: %s ended as %s", w.seed, p.ID, p.Status)
+	}
+	if p.Kind == payment.Cancel {
+		w.tally.cancels++
+		return // Its legs are the original's, which is checked itself.
+	}
+	for i := range p.Legs {
+		w.checkLeg(p, i)
+	}
+	if p.Kind == payment.Refund && p.Status == payment.StatusApproved {
+		w.tally.refunds++
+		refunded[p.Original] += p.Amount
+	}
+}
+
+// checkLeg holds a leg's money at its institution against the payment's status. A
+// payment that a cancel is still undoing by hand is people's to judge.
+func (w *world) checkLeg(p *payment.Payment, i int) {
+	if w.manualDependant(p.ID) {
+		return
+	}
+	want := payment.Fen(0)
+	if p.Status == payment.StatusApproved {
+		want = p.Legs[i].Amount
+	}
+	if got := w.banks[p.Legs[i].Institution].net(p.Reference(i)); got != want {
+		w.t.Errorf("seed %d: %s is %s, but %s has %d moved under %s, want %d",
+			w.seed, p.ID, p.Status, p.Legs[i].Institution, got, p.Reference(i), want)
+	}
+}

@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"time"
+
+	"tongma/switch/journal"
+	"tongma/switch/payment"
+)
+
+// phase is what is being done about the leg at hand.
+type phase uint8
+
+const (
+	phaseSent       phase = iota // The operation is on its way.
+	phaseAsking                  // The answer was lost: queries.
+	phaseCancelling              // The leg stayed undecided, or the caller wants it undone: cancels.
+	phaseUndoing                 // A later leg failed: the approved legs before it are undone.
+	phaseFollowing               // A cancel waits for the payment that it cancels to come to an end.
+	phaseManual                  // People decide.
+)
+
+var phaseNames = [...]string{"sent", "asking", "cancelling", "undoing", "following", "manual"}
+
+// life is one payment while the engine works on it: the durable payment and, beside it,
+// what a restart may forget.
+type life struct {
+	payment.Payment
+	positions []journal.Position // Of its records, for the projection.
+
+	phase   phase
+	leg     int             // The leg at hand.
+	failure payment.Failure // Why the payment is being undone.
+
+	// What follows is not in any record. After a restart the queries begin anew.
+	code, account string
+	alternatives  []string
+	queries       int
+	cancelRefused bool
+	next          time.Time // When the engine acts again if nothing is heard.
+	answerBy      time.Time // When the caller is told that the outcome is unknown.
+	resolveBy     time.Time
+	replied       bool
+	calls         *call       // Everybody who waits.
+	followers     []*life     // Cancels that wait for the end of this payment.
+	original      *life       // The payment that this one refunds or cancels.
+	reserved      payment.Fen // Refunds in flight.
+	dependants    int         // Refunds and cancels at work on this ended payment.
+	due           time.Time   // The earliest time for which a timer was set.
+}
+
+// current is the leg at hand.
+func (l *life) current() *payment.Leg { return &l.Legs[l.leg] }
+
+// ended reports whether l needs no more work.
+func (l *life) ended() bool { return l.Status.Final() }
+
+// deadline is the next instant at which l wants to be looked at.
+func (l *life) deadline() time.Time {
+	at := l.next
+	if !l.replied && (at.IsZero() || l.answerBy.Before(at)) {
+		at = l.answerBy
+	}
+	return at
+}
+
+// operation builds the call for the leg at hand: the leg's own operation, a query of it
+// or its cancel.
+func (l *life) operation(kind payment.OperationKind) *payment.Operation {
+	leg := l.current()
+	op := &payment.Operation{
+		Kind:        kind,
+		Institution: leg.Institution,
+		Caller:      l.Institution,
+		Payment:     l.ID,
+		Leg:         l.leg,
+		Reference:   l.reference(),
+		Original:    leg.Original,
+		Amount:      leg.Amount,
+		Currency:    l.Currency,
+		Merchant:    l.Merchant,
+		Scene:       l.Scene,
+		Time:        l.Requested,
+	}
+	if !kind.MovesMoney() {
+		return op
+	}
+	if leg.Kind == payment.Debit && l.account != "" {
+		op.Account = l.account
+	} else {
+		op.Code = l.code
+	}
+	return op
+}
+
+// reference names the leg at hand towards its institution. A cancel's leg has no
+// reference of its own: it is the reference of the leg that it undoes.
+func (l *life) reference() string {
+	if leg := l.current(); leg.Kind == payment.CancelLeg {
+		return leg.Original
+	}
+	return l.Reference(l.leg)
+}
+
+// snapshot is a copy of the payment that stays as it is.
+func (l *life) snapshot() payment.Payment {
+	p := l.Payment
+	p.Legs = append([]payment.Leg(nil), l.Legs...)
+	return p
+}

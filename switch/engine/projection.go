@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"tongma/switch/journal"
+	"tongma/switch/payment"
+)
+
+// The projection's keys, written in the same append as the block that they come from.
+const (
+	keyPayment  = 'i' // + payment id: positions of its records.
+	keyRequest  = 'q' // + institution, 0, request id: payment id.
+	keyRefunded = 'r' // + payment id: sum of its approved refunds, fen.
+	keyNote     = 'n' // + payment id, sequence, offset: empty; an answer kept as evidence.
+)
+
+func paymentKey(id payment.ID) []byte  { return append([]byte{keyPayment}, id...) }
+func refundedKey(id payment.ID) []byte { return append([]byte{keyRefunded}, id...) }
+
+func requestKeyBytes(institution, requestID string) []byte {
+	key := make([]byte, 0, 2+len(institution)+len(requestID))
+	key = append(key, keyRequest)
+	key = append(key, institution...)
+	key = append(key, 0)
+	return append(key, requestID...)
+}
+
+func noteKey(id payment.ID, at journal.Position) []byte {
+	key := append([]byte{keyNote}, id...)
+	key = binary.BigEndian.AppendUint64(key, at.Sequence)
+	return binary.BigEndian.AppendUint32(key, at.Offset)
+}
+
+func appendPositions(dst []byte, positions []journal.Position) []byte {
+	for _, at := range positions {
+		dst = binary.AppendUvarint(dst, at.Sequence)
+		dst = binary.AppendUvarint(dst, uint64(at.Offset))
+	}
+	return dst
+}
+
+func readPositions(value []byte) ([]journal.Position, error) {
+	var list []journal.Position
+	r := reader{body: value}
+	for len(r.body) > 0 {
+		at := journal.Position{Sequence: r.uvarint(), Offset: uint32(r.uvarint())}
+		list = append(list, at)
+	}
+	return list, r.err
+}
+
+// projection reads payments that have ended. It is safe for concurrent use.
+type projection struct {
+	log  journal.Log
+	view journal.View
+}
+
+// find reads the payment id as its records left it; journal.ErrNotFound where there is none.
+func (p *projection) find(id payment.ID) (*life, error) {
+	value, err := p.view.Value(paymentKey(id), nil)
+	if err != nil {
+		return nil, err
+	}
+	positions, err := readPositions(value)
+	if err != nil {
+		return nil, err
+	}
+	l := &life{positions: positions, replied: true}
+	for _, at := range positions {
+		if err := p.apply(l, at); err != nil {
+			return nil, fmt.Errorf("engine: cannot read payment from block %d: %w", at.Sequence, err)
+		}
+	}
+	l.ID = id
+	value, err = p.view.Value(refundedKey(id), nil)
+	if errors.Is(err, journal.ErrNotFound) {
+		return l, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := reader{body: value}
+	l.Refunded = payment.Fen(r.varint())
+	return l, r.err
+}
+
+func (p *projection) apply(l *life, at journal.Position) error {
+	block, err := p.log.Block(at.Sequence)
+	if err != nil {
+		return err
+	}
+	if int(at.Offset) >= len(block.Records) {
+		return fmt.Errorf("%w: offset %d of %d records", errRecord, at.Offset, len(block.Records))
+	}
+	record := block.Records[at.Offset]
+	r := reader{body: record.Body}
+	r.string() // The id, which led here.
+	return fold(l, recordKind(record.Kind), &r)
+}
+
+// request finds the payment that institution asked for under requestID.
+func (p *projection) request(institution, requestID string) (payment.ID, error) {
+	value, err := p.view.Value(requestKeyBytes(institution, requestID), nil)
+	return payment.ID(value), err
+}

@@ -1,0 +1,262 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"tongma/switch/payment"
+)
+
+// recordKind is the kind of a journal record. The numbers are on disk: never reuse one.
+type recordKind uint8
+
+const (
+	recordIntent   recordKind = 1 // A payment, before anything of it is sent.
+	recordLeg      recordKind = 2 // The legs, after one of them was decided or undone.
+	recordRoute    recordKind = 3 // The leg at hand went to another target; nothing had left us.
+	recordOutcome  recordKind = 4 // The end, with its postings. A later cancel adds a second one.
+	recordUnknown  recordKind = 5 // The caller was told that the outcome is not known.
+	recordManual   recordKind = 6 // The plan is spent; people decide.
+	recordNote     recordKind = 7 // An answer that changed nothing, kept as evidence.
+	recordRefunded recordKind = 8 // The sum of a payment's approved refunds.
+	recordRefused  recordKind = 9 // A request that was refused before intent.
+)
+
+var recordNames = map[recordKind]string{
+	recordIntent: "intent", recordLeg: "leg", recordRoute: "route", recordOutcome: "outcome",
+	recordUnknown: "unknown", recordManual: "manual", recordNote: "note",
+	recordRefunded: "refunded", recordRefused: "refused",
+}
+
+func (k recordKind) String() string { return recordNames[k] }
+
+// RecordName says which kind of record number kind is; empty for one that this engine
+// does not write.
+func RecordName(kind uint8) string { return recordNames[recordKind(kind)] }
+
+// recordVersion is the version of every record body that this engine writes.
+const recordVersion = 1
+
+// errRecord is what every unreadable record body wraps.
+var errRecord = errors.New("engine: record body cannot be read")
+
+// appendRecord appends the body of a record about l. Bodies are fields in fixed order:
+// integers as varints, strings as length and bytes, times as Unix nanoseconds UTC.
+func appendRecord(dst []byte, a *action, postings []payment.Posting) []byte {
+	l := a.life
+	dst = appendString(dst, string(l.ID))
+	switch a.record {
+	case recordIntent:
+		dst = appendIntent(dst, &l.Payment)
+		dst = append(dst, byte(l.phase))
+		return appendLegs(dst, l)
+	case recordLeg, recordRoute, recordUnknown, recordManual:
+		dst = append(dst, byte(l.Status), byte(l.phase), byte(l.failure))
+		return appendLegs(dst, l)
+	case recordOutcome:
+		dst = append(dst, byte(l.Status), byte(l.Failure))
+		dst = binary.AppendVarint(dst, l.Decided.UnixNano())
+		dst = appendLegs(dst, l)
+		return appendPostings(dst, postings)
+	case recordNote:
+		return appendNote(dst, &a.note)
+	case recordRefunded:
+		return binary.AppendVarint(dst, int64(l.Refunded))
+	}
+	panic("engine: record kind without a body: " + a.record.String())
+}
+
+func appendIntent(dst []byte, p *payment.Payment) []byte {
+	dst = append(dst, byte(p.Kind), byte(p.Mode), byte(p.Scene))
+	dst = append(dst, p.Digest[:]...)
+	dst = appendString(dst, string(p.Original))
+	dst = appendString(dst, p.Institution)
+	dst = appendString(dst, p.RequestID)
+	dst = binary.AppendVarint(dst, p.Requested.UnixNano())
+	dst = binary.AppendVarint(dst, p.Accepted.UnixNano())
+	dst = binary.AppendVarint(dst, int64(p.Amount))
+	dst = appendString(dst, p.Currency)
+	dst = appendString(dst, p.CodeMask)
+	dst = appendString(dst, p.Scheme)
+	dst = appendString(dst, p.Merchant)
+	dst = appendString(dst, p.Rule)
+	return appendString(dst, p.TableVersion)
+}
+
+func appendLegs(dst []byte, l *life) []byte {
+	dst = append(dst, byte(l.leg), byte(len(l.Legs)))
+	for i := range l.Legs {
+		leg := &l.Legs[i]
+		dst = append(dst, byte(leg.Kind), byte(leg.Outcome), byte(leg.Failure), boolByte(leg.Cancelled))
+		dst = appendString(dst, leg.Institution)
+		dst = appendString(dst, leg.Original)
+		dst = binary.AppendVarint(dst, int64(leg.Amount))
+		dst = appendString(dst, leg.Remote)
+	}
+	return dst
+}
+
+func appendPostings(dst []byte, postings []payment.Posting) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(postings)))
+	for i := range postings {
+		dst = appendString(dst, postings[i].Account)
+		dst = binary.AppendVarint(dst, int64(postings[i].Amount))
+		dst = appendString(dst, postings[i].Currency)
+	}
+	return dst
+}
+
+func appendNote(dst []byte, n *evidence) []byte {
+	dst = append(dst, byte(n.leg), byte(n.op), byte(n.answer.Outcome), byte(n.answer.Failure))
+	dst = appendString(dst, n.answer.Reference)
+	dst = binary.AppendVarint(dst, int64(n.answer.Amount))
+	dst = appendString(dst, n.answer.Currency)
+	return appendString(dst, n.answer.Remote)
+}
+
+func appendString(dst []byte, s string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(s)))
+	return append(dst, s...)
+}
+
+func boolByte(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// reader takes a record body apart. After the first fault it reads zeros and keeps the
+// fault.
+type reader struct {
+	body []byte
+	err  error
+}
+
+func (r *reader) fail(what string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: %s ends early", errRecord, what)
+	}
+	r.body = nil
+}
+
+func (r *reader) byte() byte {
+	if len(r.body) == 0 {
+		r.fail("byte")
+		return 0
+	}
+	b := r.body[0]
+	r.body = r.body[1:]
+	return b
+}
+
+func (r *reader) uvarint() uint64 {
+	n, size := binary.Uvarint(r.body)
+	if size <= 0 {
+		r.fail("number")
+		return 0
+	}
+	r.body = r.body[size:]
+	return n
+}
+
+func (r *reader) varint() int64 {
+	n, size := binary.Varint(r.body)
+	if size <= 0 {
+		r.fail("number")
+		return 0
+	}
+	r.body = r.body[size:]
+	return n
+}
+
+func (r *reader) string() string {
+	n := r.uvarint()
+	if n > uint64(len(r.body)) {
+		r.fail("text")
+		return ""
+	}
+	s := string(r.body[:n])
+	r.body = r.body[n:]
+	return s
+}
+
+func (r *reader) time() time.Time {
+	ns := r.varint()
+	if r.err != nil {
+		return time.Time{}
+	}
+	return time.Unix(0, ns).UTC()
+}
+
+func (r *reader) intent(p *payment.Payment) {
+	p.Kind, p.Mode, p.Scene = payment.Kind(r.byte()), payment.Mode(r.byte()), payment.Scene(r.byte())
+	for i := range p.Digest {
+		p.Digest[i] = r.byte()
+	}
+	p.Original = payment.ID(r.string())
+	p.Institution, p.RequestID = r.string(), r.string()
+	p.Requested, p.Accepted = r.time(), r.time()
+	p.Amount = payment.Fen(r.varint())
+	p.Currency, p.CodeMask = r.string(), r.string()
+	p.Scheme, p.Merchant, p.Rule = r.string(), r.string(), r.string()
+	p.TableVersion = r.string()
+	p.Status = payment.StatusPending
+}
+
+func (r *reader) legs(l *life) {
+	l.leg = int(r.byte())
+	n := int(r.byte())
+	if n > payment.LegsMax || (n > 0 && l.leg >= n) {
+		r.fail("legs")
+		return
+	}
+	l.Legs = make([]payment.Leg, n)
+	for i := range l.Legs {
+		leg := &l.Legs[i]
+		leg.Kind, leg.Outcome = payment.OperationKind(r.byte()), payment.Outcome(r.byte())
+		leg.Failure, leg.Cancelled = payment.Failure(r.byte()), r.byte() != 0
+		leg.Institution, leg.Original = r.string(), r.string()
+		leg.Amount = payment.Fen(r.varint())
+		leg.Remote = r.string()
+	}
+}
+
+// postings reads what an outcome posted.
+func (r *reader) postings() []payment.Posting {
+	n := r.uvarint()
+	var list []payment.Posting
+	for i := uint64(0); i < n && r.err == nil; i++ {
+		list = append(list, payment.Posting{
+			Account: r.string(), Amount: payment.Fen(r.varint()), Currency: r.string(),
+		})
+	}
+	return list
+}
+
+// fold applies one record to the payment that it is about.
+func fold(l *life, kind recordKind, r *reader) error {
+	switch kind {
+	case recordIntent:
+		r.intent(&l.Payment)
+		l.phase = phase(r.byte())
+		r.legs(l)
+	case recordLeg, recordRoute, recordUnknown, recordManual:
+		l.Status = payment.Status(r.byte())
+		l.phase, l.failure = phase(r.byte()), payment.Failure(r.byte())
+		r.legs(l)
+	case recordOutcome:
+		l.Status, l.Failure = payment.Status(r.byte()), payment.Failure(r.byte())
+		l.Decided = r.time()
+		r.legs(l)
+		r.postings()
+	case recordRefunded:
+		l.Refunded = payment.Fen(r.varint())
+	}
+	if r.err == nil && len(r.body) > 0 && kind != recordNote {
+		return fmt.Errorf("%w: %d bytes too many in %s", errRecord, len(r.body), kind)
+	}
+	return r.err
+}

@@ -1,0 +1,386 @@
+package engine
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"go.uber.org/zap"
+
+	"tongma/switch/journal"
+	"tongma/switch/payment"
+)
+
+// writer is the one goroutine that owns a shard's state. It takes what is queued, lets
+// the core decide, appends the records as one block and hands the block on to the
+// committer, which sends and answers once the block is durable.
+type writer struct {
+	*Engine
+	core    *core
+	seen    *seen
+	timers  timers
+	entropy *ulid.MonotonicEntropy
+	tail    uint64
+	batch   *batch
+	spare   []input
+	free    chan *batch // Batches to be filled, as many as blocks may be in flight.
+	commits chan *batch // Batches on their way to the disk, in order.
+	now     chan struct{}
+	stop    bool
+
+	snapshotAt   uint64         // Sequence of the newest snapshot.
+	lastTicket   journal.Ticket // Of the newest block.
+	snapshotting chan struct{}
+	refusals     refusals
+}
+
+// batch is one block and what may happen when it is durable.
+type batch struct {
+	records []journal.Record
+	updates []journal.Update
+	spans   []span // Where each record's body lies in bodies.
+	bodies  []byte
+	ops     []*payment.Operation
+	replies []*call
+	ticket  journal.Ticket
+}
+
+type span struct{ from, to int }
+
+func (b *batch) empty() bool {
+	return len(b.records) == 0 && len(b.ops) == 0 && len(b.replies) == 0
+}
+
+func (b *batch) reset() {
+	clear(b.records)
+	clear(b.updates)
+	clear(b.ops)
+	clear(b.replies)
+	b.records, b.updates, b.spans = b.records[:0], b.updates[:0], b.spans[:0]
+	b.bodies, b.ops, b.replies = b.bodies[:0], b.ops[:0], b.replies[:0]
+	b.ticket = nil
+}
+
+// idle time after which the writer looks at its timers in any case.
+const idleMax = time.Second
+
+func newWriter(e *Engine) *writer {
+	w := &writer{
+		Engine:       e,
+		core:         newCore(e.options.Limits, e.options.Plans),
+		seen:         newSeen(),
+		entropy:      ulid.Monotonic(rand.Reader, 0),
+		batch:        new(batch),
+		free:         make(chan *batch, e.options.Limits.BlocksInFlight),
+		commits:      make(chan *batch, e.options.Limits.BlocksInFlight),
+		now:          make(chan struct{}),
+		snapshotting: make(chan struct{}, 1),
+	}
+	for range e.options.Limits.BlocksInFlight {
+		w.free <- new(batch)
+	}
+	w.refusals.perSecond = e.options.Limits.RefusalsPerSecond
+	return w
+}
+
+// run is the writer's life.
+func (w *writer) run() {
+	committed := make(chan struct{})
+	go w.commit(committed)
+	w.loop()
+	close(w.commits)
+	<-committed
+	close(w.idle)
+}
+
+func (w *writer) loop() {
+	wake := time.NewTimer(idleMax)
+	defer wake.Stop()
+	for {
+		wake.Reset(w.timers.next(time.Now(), idleMax))
+		select {
+		case <-w.inbox.ready:
+		case <-wake.C:
+		case <-w.now:
+			w.abandon()
+			return
+		}
+		w.turn()
+		if w.failed.Load() != nil || (w.stop && w.core.working == 0) {
+			w.abandon()
+			return
+		}
+	}
+}
+
+// turn lets the core decide on everything that waits, and hands the blocks on.
+func (w *writer) turn() {
+	now := time.Now()
+	inputs := w.inbox.take(w.spare)
+	for i := range inputs {
+		w.input(now, &inputs[i])
+	}
+	clear(inputs)
+	w.spare = inputs
+	for id, ok := w.timers.due(now); ok; id, ok = w.timers.due(now) {
+		w.decide(now, &event{kind: eventDue, id: id})
+	}
+	w.flush()
+}
+
+func (w *writer) input(now time.Time, in *input) {
+	switch in.kind {
+	case eventAccept:
+		w.accept(now, &in.event)
+	case eventLook:
+		w.find(in)
+	case eventRefused:
+		w.refuse(now, in.refused)
+	case eventStop:
+		w.stop = true
+	default:
+		w.decide(now, &in.event)
+	}
+}
+
+// accept gives the core what it has to know of the past, then the request.
+func (w *writer) accept(now time.Time, ev *event) {
+	p := &ev.request.Payment
+	key := requestKey{p.Institution, p.RequestID}
+	if w.core.asked[key] == nil && w.answeredBefore(key, ev) {
+		return
+	}
+	if p.Original != "" && w.core.known(p.Original) == nil {
+		w.recall(now, p.Original)
+	}
+	ev.id = w.newID(now)
+	w.decide(now, ev)
+}
+
+// answeredBefore answers a request whose payment has ended, from the projection.
+func (w *writer) answeredBefore(key requestKey, ev *event) bool {
+	bytes := requestKeyBytes(key.institution, key.requestID)
+	if !w.seen.maybe(bytes) {
+		return false
+	}
+	w.flush()
+	id, err := w.projection.request(key.institution, key.requestID)
+	if errors.Is(err, journal.ErrNotFound) {
+		return false
+	}
+	var l *life
+	if err == nil {
+		l, err = w.projection.find(id)
+	}
+	switch {
+	case err != nil:
+		w.options.Logger.Error("engine: cannot read a payment that was asked for again", zap.Error(err))
+		ev.calls.refusal = payment.InternalError
+	case l.Digest != ev.request.Payment.Digest:
+		ev.calls.refusal = payment.RequestConflict
+	default:
+		ev.calls.payment = l.Payment
+	}
+	w.batch.replies = append(w.batch.replies, ev.calls)
+	return true
+}
+
+// recall tells the core of a payment that has ended.
+func (w *writer) recall(now time.Time, id payment.ID) {
+	w.flush()
+	l, err := w.projection.find(id)
+	if err == nil {
+		w.decide(now, &event{kind: eventRecalled, past: l})
+		return
+	}
+	if !errors.Is(err, journal.ErrNotFound) {
+		w.options.Logger.Error("engine: cannot recall a payment", zap.Error(err))
+	}
+}
+
+func (w *writer) newID(now time.Time) payment.ID {
+	id, err := ulid.New(ulid.Timestamp(now), w.entropy)
+	if err != nil { // The entropy of this millisecond is spent, one time in 2^80.
+		w.entropy = ulid.Monotonic(rand.Reader, 0)
+		id = ulid.MustNew(ulid.Timestamp(now), w.entropy)
+	}
+	return payment.MakeID(w.options.Shard, id.String())
+}
+
+// find answers a look-up among the payments at work.
+func (w *writer) find(in *input) {
+	l := w.core.lives[in.look]
+	if in.look == "" {
+		l = w.core.asked[in.lookRequest]
+	}
+	if l != nil {
+		in.calls.payment, in.calls.found = l.snapshot(), true
+	}
+	w.batch.replies = append(w.batch.replies, in.calls)
+}
+
+// decide lets the core take one step and collects what has to be done.
+func (w *writer) decide(now time.Time, ev *event) {
+	actions := w.core.step(now, ev)
+	for i := range actions {
+		w.collect(&actions[i])
+	}
+	if len(w.batch.records) >= w.options.Limits.BlockRecordsMax {
+		w.flush()
+	}
+}
+
+func (w *writer) collect(a *action) {
+	switch a.kind {
+	case actionRecord:
+		w.addRecord(a)
+	case actionSend:
+		w.batch.ops = append(w.batch.ops, a.op)
+	case actionTimer:
+		w.timers.set(a.life.due, a.life.ID)
+	case actionReply:
+		w.reply(a.life)
+	case actionSame:
+		a.calls.payment = a.life.snapshot()
+		w.batch.replies = append(w.batch.replies, a.calls)
+	case actionRefuse:
+		a.calls.refusal = a.refusal
+		w.batch.replies = append(w.batch.replies, a.calls)
+	}
+}
+
+func (w *writer) reply(l *life) {
+	for c := l.calls; c != nil; c = c.next {
+		c.payment = l.snapshot()
+		w.batch.replies = append(w.batch.replies, c)
+	}
+	l.calls = nil
+}
+
+// addRecord encodes a record and what it changes in the projection.
+func (w *writer) addRecord(a *action) {
+	b, l := w.batch, a.life
+	at := journal.Position{Sequence: w.tail + 1, Offset: uint32(len(b.records))}
+	from := len(b.bodies)
+	b.bodies = appendRecord(b.bodies, a, w.postings(a))
+	b.spans = append(b.spans, span{from, len(b.bodies)})
+	b.records = append(b.records, journal.Record{Kind: uint8(a.record), Version: recordVersion})
+	switch a.record {
+	case recordNote:
+		b.updates = append(b.updates, journal.Update{Key: noteKey(l.ID, at)})
+		return
+	case recordRefunded:
+		b.updates = append(b.updates, journal.Update{
+			Key: refundedKey(l.ID), Value: appendVarint(nil, int64(l.Refunded)),
+		})
+		return
+	}
+	l.positions = append(l.positions, at)
+	if a.record == recordOutcome {
+		w.project(l)
+	}
+}
+
+// project makes an ended payment findable by its id and by its request.
+func (w *writer) project(l *life) {
+	request := requestKeyBytes(l.Institution, l.RequestID)
+	w.seen.add(request)
+	w.batch.updates = append(w.batch.updates,
+		journal.Update{Key: paymentKey(l.ID), Value: appendPositions(nil, l.positions)},
+		journal.Update{Key: request, Value: []byte(l.ID)})
+}
+
+func (w *writer) postings(a *action) []payment.Posting {
+	if a.record != recordOutcome || w.options.Postings == nil {
+		return nil
+	}
+	list := w.options.Postings(&a.life.Payment)
+	sums := make(map[string]payment.Fen)
+	for _, line := range list {
+		sums[line.Currency] += line.Amount
+	}
+	for currency, sum := range sums {
+		if sum != 0 {
+			panic(fmt.Sprintf("engine: postings in %s sum to %d, want 0", currency, sum))
+		}
+	}
+	return list
+}
+
+// flush appends the batch as one block and hands it on. It waits while as many blocks
+// as allowed are on their way: what comes in meanwhile makes the next block larger.
+func (w *writer) flush() {
+	b := w.batch
+	if b.empty() || w.failed.Load() != nil {
+		return
+	}
+	if len(b.records) > 0 {
+		for i, s := range b.spans {
+			b.records[i].Body = b.bodies[s.from:s.to:s.to]
+		}
+		ticket, err := w.options.Log.Append(w.tail, b.records, b.updates)
+		if err != nil {
+			w.fail(fmt.Errorf("engine: cannot append block %d: %w", w.tail+1, err))
+			return
+		}
+		b.ticket, w.lastTicket = ticket, ticket
+		w.tail++
+	}
+	w.commits <- b
+	w.batch = <-w.free
+	w.snapshot()
+}
+
+// fail stops the shard: an append that failed may have been stored, so nothing may be
+// decided on top of it. The next start reads what is there.
+func (w *writer) fail(err error) {
+	if w.failed.CompareAndSwap(nil, &err) {
+		w.options.Logger.Error("engine: the shard stops", zap.Error(err))
+	}
+}
+
+// commit waits for each block to be durable, in order, then sends and answers.
+func (w *writer) commit(done chan<- struct{}) {
+	defer close(done)
+	for b := range w.commits {
+		if b.ticket != nil && w.failed.Load() == nil {
+			if err := b.ticket.Wait(); err != nil {
+				w.fail(fmt.Errorf("engine: a block did not become durable: %w", err))
+			}
+		}
+		w.deliver(b)
+		b.reset()
+		w.free <- b
+	}
+}
+
+func (w *writer) deliver(b *batch) {
+	failed := w.failed.Load() != nil
+	if !failed && len(b.ops) > 0 {
+		w.options.Sender.Send(b.ops)
+	}
+	for _, c := range b.replies {
+		if failed {
+			c.refusal = payment.JournalUnavailable
+		}
+		c.finish()
+	}
+}
+
+// abandon answers everybody who still waits: the outcome is not known, and says so in
+// the journal before it says so to the caller. The payments go on at the next start.
+func (w *writer) abandon() {
+	for _, l := range w.core.lives {
+		if l.replied || w.failed.Load() != nil {
+			continue
+		}
+		w.core.out = w.core.out[:0]
+		w.core.tellUnknown(l)
+		for i := range w.core.out {
+			w.collect(&w.core.out[i])
+		}
+	}
+	w.flush()
+}
