@@ -1,0 +1,123 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// blockKey is where block sequence is stored.
+func blockKey(sequence uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{spaceLog}, sequence)
+}
+
+// Append is Log's: one batch holds the block and the view's updates; its write-ahead log
+// entry is synced once for all of them.
+func (s *Store) Append(expect uint64, records []Record, updates []Update) (Ticket, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed != nil {
+		return nil, s.failed
+	}
+	if expect != s.tail {
+		return nil, fmt.Errorf("journal: %w: the log ends at %d, not at %d", ErrFenced, s.tail, expect)
+	}
+	size := blockSize(records)
+	if size > s.options.BlockBytesMax {
+		return nil, fmt.Errorf("journal: %w: block of %d bytes, limit %d", ErrTooLarge, size, s.options.BlockBytesMax)
+	}
+	block := Block{
+		Shard: s.options.Shard, Epoch: s.epoch, Sequence: expect + 1,
+		Time: time.Now().UTC(), Previous: s.hash,
+	}
+	batch := s.db.NewBatchWithSize(size + updatesSize(updates) + 64)
+	op := batch.SetDeferred(9, size)
+	op.Key[0] = spaceLog
+	binary.BigEndian.PutUint64(op.Key[1:], block.Sequence)
+	encodeBlock(op.Value, &block, records)
+	if err := op.Finish(); err != nil {
+		return nil, s.fail(err)
+	}
+	if err := stageUpdates(batch, updates); err != nil {
+		return nil, s.fail(err)
+	}
+	if err := s.apply(batch); err != nil {
+		return nil, s.fail(err)
+	}
+	s.tail, s.hash = block.Sequence, block.Hash
+	return &ticket{store: s, batch: batch}, nil
+}
+
+// apply hands batch to Pebble, which panics where its write-ahead log can no longer be
+// written: a disk that is really full. That is a failed append, not our own fault.
+func (s *Store) apply(batch *pebble.Batch) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("%v", fault)
+		}
+	}()
+	return s.db.ApplyNoSyncWait(batch, pebble.Sync)
+}
+
+func updatesSize(updates []Update) int {
+	size := 0
+	for i := range updates {
+		size += len(updates[i].Key) + len(updates[i].Value) + 12
+	}
+	return size
+}
+
+func stageUpdates(batch *pebble.Batch, updates []Update) error {
+	for i := range updates {
+		u := &updates[i]
+		if u.Delete {
+			if err := batch.Delete(append([]byte{spaceView}, u.Key...), nil); err != nil {
+				return err
+			}
+			continue
+		}
+		op := batch.SetDeferred(1+len(u.Key), len(u.Value))
+		op.Key[0] = spaceView
+		copy(op.Key[1:], u.Key)
+		copy(op.Value, u.Value)
+		if err := op.Finish(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fail closes the log for good: the append may have been stored. s.mu is held.
+func (s *Store) fail(err error) error {
+	if s.failed == nil {
+		s.failed = fmt.Errorf("journal: %w: %w", ErrAppendFailed, err)
+	}
+	return s.failed
+}
+
+// ticket is one append on its way to the disk.
+type ticket struct {
+	store *Store
+	batch *pebble.Batch
+	once  sync.Once
+	err   error
+}
+
+// Wait is Ticket's.
+func (t *ticket) Wait() error {
+	t.once.Do(func() {
+		err := t.batch.SyncWait()
+		err = errors.Join(err, t.batch.Close())
+		t.batch = nil
+		if err != nil {
+			t.store.mu.Lock()
+			t.err = t.store.fail(err)
+			t.store.mu.Unlock()
+		}
+	})
+	return t.err
+}

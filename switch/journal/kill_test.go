@@ -1,0 +1,112 @@
+package journal_test
+
+import (
+	"bufio"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+
+	"tongma/switch/journal"
+)
+
+// childDirectory names, in the environment of this test's own child process, the
+// journal that the child appends to until it is killed.
+const childDirectory = "TONGMA_TEST_JOURNAL"
+
+func TestMain(m *testing.M) {
+	if directory := os.Getenv(childDirectory); directory != "" {
+		appendUntilKilled(directory)
+	}
+	os.Exit(m.Run())
+}
+
+// appendUntilKilled keeps two blocks on their way and prints each sequence once it is durable.
+func appendUntilKilled(directory string) {
+	o := options(directory)
+	s, err := journal.Open(o)
+	if err != nil {
+		fmt.Println("fault", err)
+		os.Exit(1)
+	}
+	type sent struct {
+		sequence uint64
+		ticket   journal.Ticket
+	}
+	var before sent
+	for sequence, _ := s.Tail(); ; sequence++ {
+		body := fmt.Appendf(nil, "block %d", sequence+1)
+		ticket, err := s.Append(sequence, []journal.Record{{Kind: 1, Version: 1, Body: body}},
+			[]journal.Update{{Key: fmt.Append(nil, sequence+1), Value: body}})
+		if err == nil && before.ticket != nil {
+			err = before.ticket.Wait()
+		}
+		if err != nil {
+			fmt.Println("fault", err)
+			os.Exit(1)
+		}
+		if before.ticket != nil {
+			fmt.Println(before.sequence)
+		}
+		before = sent{sequence + 1, ticket}
+	}
+}
+
+// TestKill kills a writing process at random instants: every block that it was told is
+// durable is there, with its view, and the chain holds.
+func TestKill(t *testing.T) {
+	place := t.TempDir()
+	for round := range 5 {
+		acknowledged := killWriter(t, place, time.Duration(20+rand.IntN(150))*time.Millisecond)
+		s := openStore(t, options(place))
+		tail, _ := s.Tail()
+		if tail < acknowledged {
+			t.Errorf("round %d: the log ends at %d, but %d was acknowledged", round, tail, acknowledged)
+		}
+		err := s.Read(1, func(b *journal.Block) error {
+			if want := fmt.Sprintf("block %d", b.Sequence); string(b.Records[0].Body) != want {
+				return fmt.Errorf("block %d holds %q", b.Sequence, b.Records[0].Body)
+			}
+			_, err := s.Value(fmt.Append(nil, b.Sequence), nil)
+			return err
+		})
+		if err != nil {
+			t.Errorf("round %d: %v", round, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// killWriter runs a writer for a while and returns the last sequence it acknowledged.
+func killWriter(t *testing.T, place string, life time.Duration) uint64 {
+	t.Helper()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), childDirectory+"="+place)
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var last uint64
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if last == 0 {
+			time.AfterFunc(life, func() { _ = child.Process.Kill() })
+		}
+		if last, err = strconv.ParseUint(lines.Text(), 10, 64); err != nil {
+			t.Fatalf("the writer says %q", lines.Text())
+		}
+	}
+	_ = child.Wait()
+	if last == 0 {
+		t.Fatal("the writer acknowledged nothing")
+	}
+	return last
+}
