@@ -21,6 +21,7 @@ type clause struct {
 	guid     string // Folded.
 	acquirer string
 	issuer   string
+	stated   []Miss // Conditions it has; the others hold for every code.
 }
 
 // A rank orders clauses that match the same code: the higher precedence first, then
@@ -86,7 +87,7 @@ func multiply(spread []clause, values []string, put func(*clause, string)) []cla
 	return wider
 }
 
-// Miss names the first condition that keeps a rule from matching; 0 is a match.
+// Miss names a condition that keeps a rule from matching; 0 is a match.
 type Miss uint8
 
 // The conditions, in the order in which they are compared.
@@ -108,65 +109,108 @@ const (
 	MissCaller
 	MissAmount
 	MissTime
+	missEnd
 )
 
-// miss compares every condition of the clause with p.
+// state notes which conditions the clause has, so that matching compares no other.
+func (c *clause) state() {
+	m := &c.rule.match
+	for miss, stated := range [missEnd]bool{
+		MissStandard: m.standard != "" || c.prefix != "" || m.lengths != 0 ||
+			c.host != "" || c.path != "",
+		MissMode:     m.mode != "",
+		MissScheme:   len(m.schemes) > 0,
+		MissPrefix:   c.prefix != "",
+		MissLength:   m.lengths != 0,
+		MissHost:     c.host != "",
+		MissPath:     c.path != "",
+		MissTemplate: c.template != "" || c.guid != "",
+		MissAcquirer: c.acquirer != "",
+		MissIssuer:   c.issuer != "",
+		MissCountry:  len(m.countries) > 0,
+		MissCurrency: len(m.currencies) > 0,
+		MissScene:    len(m.scenes) > 0,
+		MissCaller:   c.rule.callers != nil,
+		MissAmount:   m.amount != always,
+		MissTime:     c.rule.span != always,
+	} {
+		if stated {
+			c.stated = append(c.stated, Miss(miss))
+		}
+	}
+}
+
+// miss gives the first condition of the clause that p does not meet.
 func (c *clause) miss(p *probe) Miss {
-	if miss := c.missText(p); miss != Matches {
-		return miss
-	}
-	return c.rule.miss(p)
-}
-
-// missText compares what the clause holds itself.
-func (c *clause) missText(p *probe) Miss {
-	switch m := &c.rule.match; {
-	case m.standard != "" && m.standard != p.code.Standard:
-		return MissStandard
-	case (c.prefix != "" || m.lengths != 0) && p.code.Standard != codec.PayCode:
-		return MissStandard
-	case (c.host != "" || c.path != "") && p.code.Standard != codec.Link:
-		return MissStandard
-	case !strings.HasPrefix(p.text, c.prefix):
-		return MissPrefix
-	case !m.lengths.has(len(p.text)):
-		return MissLength
-	case c.host != "" && !strings.EqualFold(c.host, p.host):
-		return MissHost
-	case !strings.HasPrefix(p.path, c.path):
-		return MissPath
-	case (c.template != "" || c.guid != "") && c.position(p.code) < 0:
-		return MissTemplate
-	case !strings.HasPrefix(p.code.Merchant.Acquirer, c.acquirer):
-		return MissAcquirer
-	case !strings.HasPrefix(p.code.Issuer, c.issuer):
-		return MissIssuer
+	for _, condition := range c.stated {
+		if !c.meets(condition, p) {
+			return condition
+		}
 	}
 	return Matches
 }
 
-// miss compares what all clauses of the rule share.
-func (r *rule) miss(p *probe) Miss {
-	m := &r.match
+// misses gives every condition of the clause that p does not meet.
+func (c *clause) misses(p *probe) []Miss {
+	var missed []Miss
+	for _, condition := range c.stated {
+		if !c.meets(condition, p) {
+			missed = append(missed, condition)
+		}
+	}
+	return missed
+}
+
+// meets compares one condition of the clause with p.
+func (c *clause) meets(condition Miss, p *probe) bool {
+	m := &c.rule.match
+	switch condition {
+	case MissStandard:
+		return c.meetsStandard(p.code.Standard)
+	case MissMode:
+		return m.mode == p.code.Mode
+	case MissScheme:
+		return allows(m.schemes, p.code.Scheme)
+	case MissPrefix:
+		return strings.HasPrefix(p.text, c.prefix)
+	case MissLength:
+		return m.lengths.has(len(p.text))
+	case MissHost:
+		return strings.EqualFold(c.host, p.host)
+	case MissPath:
+		return strings.HasPrefix(p.path, c.path)
+	case MissTemplate:
+		return c.position(p.code) >= 0
+	case MissAcquirer:
+		return strings.HasPrefix(p.code.Merchant.Acquirer, c.acquirer)
+	case MissIssuer:
+		return strings.HasPrefix(p.code.Issuer, c.issuer)
+	case MissCountry:
+		return allows(m.countries, p.code.Merchant.Country)
+	case MissCurrency:
+		return allows(m.currencies, p.currency)
+	case MissScene:
+		return allows(m.scenes, p.scene)
+	case MissCaller:
+		return c.rule.callers.has(p.caller)
+	case MissAmount:
+		return m.amount.has(p.amount)
+	case MissTime:
+		return c.rule.span.has(p.at)
+	}
+	panic("routing: condition without a comparison")
+}
+
+// meetsStandard holds what prefix, length, host and path say of the standard too.
+func (c *clause) meetsStandard(standard codec.Standard) bool {
+	m := &c.rule.match
 	switch {
-	case m.mode != "" && m.mode != p.code.Mode:
-		return MissMode
-	case !allows(m.schemes, p.code.Scheme):
-		return MissScheme
-	case !allows(m.countries, p.code.Merchant.Country):
-		return MissCountry
-	case !allows(m.currencies, p.currency):
-		return MissCurrency
-	case !allows(m.scenes, p.scene):
-		return MissScene
-	case !r.callers.has(p.caller):
-		return MissCaller
-	case !m.amount.has(p.amount):
-		return MissAmount
-	case !r.span.has(p.at):
-		return MissTime
+	case m.standard != "" && m.standard != standard:
+		return false
+	case (c.prefix != "" || m.lengths != 0) && standard != codec.PayCode:
+		return false
 	}
-	return Matches
+	return c.host == "" && c.path == "" || standard == codec.Link
 }
 
 func allows(values []string, value string) bool {
@@ -195,4 +239,18 @@ func (c *clause) position(code *codec.Code) int {
 // object 00 of a merchant presented template, or the AID of an application template.
 func isGlobalID(path string) bool {
 	return len(path) == 5 && (path[2:] == ".00" || path == "61.4F")
+}
+
+// String says what the clause compares, as a rule would state it.
+func (c *clause) String() string {
+	var parts []string
+	for _, part := range []struct{ name, value string }{
+		{"prefix", c.prefix}, {"host", c.host}, {"path", c.path}, {"template", c.template},
+		{"guid", c.guid}, {"acquirer", c.acquirer}, {"issuer", c.issuer},
+	} {
+		if part.value != "" {
+			parts = append(parts, part.name+" "+part.value)
+		}
+	}
+	return strings.Join(parts, ", ")
 }

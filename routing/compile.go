@@ -163,6 +163,7 @@ func (t *Table) index(r *rule) {
 		return
 	}
 	for _, c := range clauses {
+		c.state()
 		t.place(int32(len(t.clauses)), &c)
 		t.clauses = append(t.clauses, c)
 	}

@@ -65,3 +65,66 @@ func (e Example) String() string {
 	}
 	return text
 }
+
+// The kinds of findings.
+const (
+	NoRules            Kind = "no_rules"
+	DuplicateRule      Kind = "duplicate_rule"
+	NeverMatches       Kind = "never_matches"
+	EmptyPeriod        Kind = "empty_period"
+	NoSuchCode         Kind = "no_such_code"
+	TooManyClauses     Kind = "too_many_clauses"
+	AmountNoCurrency   Kind = "amount_without_currency"
+	UnknownCaller      Kind = "unknown_caller"
+	UnlicensedCaller   Kind = "unlicensed_caller"
+	EmptyList          Kind = "empty_list"
+	ShadowedRule       Kind = "shadowed_rule"
+	RedundantRule      Kind = "redundant_rule"
+	ShadowedPart       Kind = "shadowed_part"
+	ShadowedEntry      Kind = "shadowed_entry"
+	Overlap            Kind = "overlap"
+	DuplicateEntry     Kind = "duplicate_entry"
+	UnknownTarget      Kind = "unknown_target"
+	UnlicensedTarget   Kind = "unlicensed_target"
+	SuspendedTarget    Kind = "suspended_target"
+	TargetNotInForce   Kind = "target_not_in_force"
+	TargetLapses       Kind = "target_lapses"
+	DuplicateTarget    Kind = "duplicate_target"
+	RuleNoAgreement    Kind = "rule_without_agreement"
+	TargetNoAgreement  Kind = "target_without_agreement"
+	DuplicateAgreement Kind = "duplicate_agreement"
+	AgreementUnknown   Kind = "agreement_unknown_institution"
+	AgreementEmpty     Kind = "agreement_never_in_force"
+	AgreementUnused    Kind = "agreement_never_applies"
+	AgreementShadowed  Kind = "agreement_shadowed"
+	StandbyCycle       Kind = "standby_cycle"
+	StandbyUnknown     Kind = "standby_unknown"
+	StandbyTwice       Kind = "standby_twice"
+	MaintenanceUnknown Kind = "maintenance_unknown"
+	MaintenanceEmpty   Kind = "maintenance_empty"
+	MaintenanceAll     Kind = "maintenance_of_all_targets"
+	UnknownFamily      Kind = "unknown_family"
+	Gap                Kind = "gap"
+	DateHole           Kind = "date_hole"
+	AmountHole         Kind = "amount_hole"
+	CheckIncomplete    Kind = "check_incomplete"
+)
+
+// severities is the severity of every kind. Errors are what would refuse or misroute a
+// payment, or what cannot have been meant; warnings lose nothing but clarity.
+var severities = map[Kind]Severity{
+	NoRules: Error, DuplicateRule: Error, NeverMatches: Error, EmptyPeriod: Error,
+	NoSuchCode: Warning, TooManyClauses: Error, AmountNoCurrency: Warning,
+	UnknownCaller: Error, UnlicensedCaller: Error, EmptyList: Warning,
+	ShadowedRule: Error, RedundantRule: Warning, ShadowedPart: Warning,
+	ShadowedEntry: Warning, Overlap: Error, DuplicateEntry: Error,
+	UnknownTarget: Error, UnlicensedTarget: Error, SuspendedTarget: Error,
+	TargetNotInForce: Error, TargetLapses: Warning, DuplicateTarget: Error,
+	RuleNoAgreement: Error, TargetNoAgreement: Warning,
+	DuplicateAgreement: Error, AgreementUnknown: Error, AgreementEmpty: Error,
+	AgreementUnused: Warning, AgreementShadowed: Warning,
+	StandbyCycle: Error, StandbyUnknown: Error, StandbyTwice: Error,
+	MaintenanceUnknown: Error, MaintenanceEmpty: Error, MaintenanceAll: Warning,
+	UnknownFamily: Error, Gap: Error, DateHole: Error, AmountHole: Error,
+	CheckIncomplete: Warning,
+}

@@ -29,6 +29,9 @@ const (
 // tableFile is a table as its file states it.
 type tableFile struct {
 	version    string
+	line       int
+	from       time.Time // UTC; the check asks nothing about earlier instants.
+	covers     []cover
 	families   []family
 	rules      []*rule
 	agreements []*agreement
@@ -45,6 +48,12 @@ type listSource struct {
 	node ast.Node
 }
 
+// cover is a family that the table must route wholly.
+type cover struct {
+	family string
+	line   int
+}
+
 // standby is the institution that answers when another, asked first, was not reached.
 type standby struct {
 	institution, standby string
@@ -52,9 +61,15 @@ type standby struct {
 }
 
 func (d *document) table(root ast.Node) *tableFile {
-	file := &tableFile{}
+	file := &tableFile{line: lineOf(root)}
 	d.mapping(root, "table", fields{
 		"version": d.text("version", &file.version),
+		"from":    d.instant("from", &file.from),
+		"covers": d.sequence("covers", func(node ast.Node) {
+			c := cover{line: lineOf(node)}
+			c.family, _ = d.scalar(node, "covers")
+			file.covers = append(file.covers, c)
+		}),
 		"families": d.sequence("families", func(node ast.Node) {
 			file.families = append(file.families, d.family(node))
 		}),

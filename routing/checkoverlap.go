@@ -1,0 +1,57 @@
+package routing
+
+// checkOverlaps looks for codes that two rules of the same rank match, so that only
+// their order in the file decides, and that they send to different institutions.
+func (in *inspection) checkOverlaps() {
+	in.eachPrefixed(func(c *claim, relatives []claim) {
+		for i := range relatives {
+			in.checkPair(&relatives[i], c)
+		}
+	})
+	ranked := make(map[uint64][]*claim)
+	for i := range in.claims.others {
+		c := &in.claims.others[i]
+		for _, earlier := range ranked[c.rank] {
+			in.checkPair(earlier, c)
+		}
+		ranked[c.rank] = append(ranked[c.rank], c)
+	}
+}
+
+// checkPair reports a and b where they tie. The pair is met from both sides; only the
+// side on which b is the later one speaks.
+func (in *inspection) checkPair(a, b *claim) {
+	if a.rank != b.rank || !a.above(b) || a.clause.rule == b.clause.rule && a.target < 0 {
+		return
+	}
+	if !a.feature().isZero() && !b.feature().isZero() && a.feature() != b.feature() {
+		return // The template that stands first in the code decides.
+	}
+	if a.sameTargets(b) && a.target < 0 {
+		return
+	}
+	for _, part := range in.parts(b) {
+		both, overlaps := part.and(a)
+		if !overlaps {
+			continue
+		}
+		if w, ok := in.table.pick(&both); ok {
+			in.reportPair(a, b, w)
+			return
+		}
+	}
+}
+
+func (in *inspection) reportPair(a, b *claim, w witness) {
+	if a.target >= 0 && b.target >= 0 {
+		in.report(DuplicateEntry, b.place(), w,
+			"prefix %s of list %s goes to %s on line %d of its list and to %s here",
+			b.prefix, b.clause.rule.id, a.targets()[0].institution, a.line,
+			b.targets()[0].institution)
+		return
+	}
+	in.report(Overlap, b.place(), w,
+		"rules %s on line %d and %s match the same codes with the same rank and name "+
+			"different targets; give one a precedence",
+		a.clause.rule.id, a.clause.rule.line, b.clause.rule.id)
+}

@@ -1,0 +1,181 @@
+package routing
+
+// checkReach looks for rules, parts of rules and lines of lists that are never chosen
+// because others above them take every code first.
+func (in *inspection) checkReach() {
+	buried := make(map[*rule][]claim) // Claims that are never chosen.
+	alive := make(map[*rule]bool)     // Rules with one that is, or that claim nothing.
+	judge := func(c *claim, relatives []claim) {
+		over := above(c, relatives)
+		if len(over) == 0 {
+			alive[c.clause.rule] = true
+			return
+		}
+		parts := in.parts(c)
+		var reached bool
+		answered := in.ask(func() {
+			for i := range parts {
+				if _, reached = in.uncovered(&parts[i], over); reached {
+					return
+				}
+			}
+		})
+		if !answered {
+			in.report(CheckIncomplete, c.place(), in.sample(c.clause.rule),
+				"whether rule %s is ever reached was not settled within stepsMax", c.clause.rule.id)
+		}
+		if reached || !answered || !in.claimsCodes(parts) {
+			alive[c.clause.rule] = true
+			return
+		}
+		buried[c.clause.rule] = append(buried[c.clause.rule], *c)
+	}
+	in.eachPrefixed(judge)
+	all := in.allClaims()
+	for i := range in.claims.others {
+		judge(&in.claims.others[i], all(&in.claims.others[i]))
+	}
+	for _, r := range in.table.rules {
+		in.reportBuried(r, buried[r], alive[r])
+	}
+}
+
+// claimsCodes says whether a region holds a code at all.
+func (in *inspection) claimsCodes(parts []region) bool {
+	for i := range parts {
+		if _, ok := in.table.pick(&parts[i]); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// above keeps the claims of other rules that win over c.
+func above(c *claim, relatives []claim) []claim {
+	var over []claim
+	for i := range relatives {
+		o := &relatives[i]
+		if (o.clause.rule != c.clause.rule || o.target >= 0 && o.line != c.line) && o.above(c) {
+			over = append(over, *o)
+		}
+	}
+	return over
+}
+
+// eachPrefixed visits the claims on payment codes by prefix, each with those that can
+// meet it: on shorter beginnings of its prefix, on longer ones, and on any text.
+func (in *inspection) eachPrefixed(visit func(*claim, []claim)) {
+	t, order := in.table, in.claims.prefixed
+	candidates := t.paycodes.candidates
+	var open []int32 // Those whose prefix the current one begins with.
+	var relatives []claim
+	for at, i := range order {
+		key := candidates[i].key
+		for len(open) > 0 && !key.begins(candidates[open[len(open)-1]].key) {
+			open = open[:len(open)-1]
+		}
+		relatives = append(relatives[:0], in.claims.wide...)
+		for _, j := range open {
+			relatives = append(relatives, t.claimOf(&candidates[j]))
+		}
+		for _, j := range order[at+1:] {
+			if !candidates[j].key.begins(key) {
+				break
+			}
+			relatives = append(relatives, t.claimOf(&candidates[j]))
+		}
+		open = append(open, i)
+		if len(relatives) == 0 {
+			continue
+		}
+		c := t.claimOf(&candidates[i])
+		visit(&c, relatives)
+	}
+}
+
+// allClaims gives what can meet a claim that names no prefix.
+func (in *inspection) allClaims() func(*claim) []claim {
+	var paycodes []claim
+	in.claims.each(func(c claim) { paycodes = append(paycodes, c) })
+	return func(c *claim) []claim {
+		for i := range in.claims.wide {
+			if in.claims.wide[i].clause == c.clause {
+				return append(paycodes[len(in.claims.wide):len(paycodes):len(paycodes)],
+					in.claims.others...)
+			}
+		}
+		return in.claims.others
+	}
+}
+
+func (in *inspection) reportBuried(r *rule, buried []claim, alive bool) {
+	if len(buried) == 0 {
+		return
+	}
+	if r.entries != nil {
+		for i := range buried {
+			in.reportEntry(&buried[i])
+		}
+		return
+	}
+	winner, w := in.winner(&buried[0])
+	switch {
+	case winner == nil || in.tied(&buried[0], w):
+		return // The overlap says it.
+	case alive:
+		in.report(ShadowedPart, placeOf(r), w, "part of rule %s (%s) is never reached: rule %s "+
+			"on line %d takes its codes", r.id, buried[0].clause, winner.rule.id, winner.rule.line)
+	case in.harmless(buried):
+		in.report(RedundantRule, placeOf(r), w, "rule %s is never reached: rule %s on line %d "+
+			"takes its codes, to the same targets", r.id, winner.rule.id, winner.rule.line)
+	default:
+		in.report(ShadowedRule, placeOf(r), w, "rule %s is never reached: rule %s on line %d "+
+			"takes its codes first", r.id, winner.rule.id, winner.rule.line)
+	}
+}
+
+func (in *inspection) reportEntry(c *claim) {
+	winner, w := in.winner(c)
+	if winner == nil || in.tied(c, w) {
+		return
+	}
+	in.report(ShadowedEntry, c.place(), w, "prefix %s of list %s is never reached: rule %s on "+
+		"line %d takes its codes", c.prefix, c.clause.rule.id, winner.rule.id, winner.rule.line)
+}
+
+// winner gives who is chosen for a code that c claims.
+func (in *inspection) winner(c *claim) (*clause, witness) {
+	for _, part := range in.parts(c) {
+		if w, ok := in.table.pick(&part); ok {
+			p := in.table.probe(w.query())
+			best := in.table.match(&p)
+			return best.clause, w
+		}
+	}
+	return nil, witness{}
+}
+
+// tied says that the winner over c at w has the same rank, so that an overlap tells it.
+func (in *inspection) tied(c *claim, w witness) bool {
+	p := in.table.probe(w.query())
+	best := in.table.match(&p)
+	return best.rank == c.rank && !in.sameAnswer(c, &best)
+}
+
+func (in *inspection) sameAnswer(c *claim, best *hit) bool {
+	won := claim{clause: best.clause, target: best.target}
+	return c.sameTargets(&won)
+}
+
+// harmless says that whoever wins over the claims sends to the same targets.
+func (in *inspection) harmless(buried []claim) bool {
+	for i := range buried {
+		_, w := in.winner(&buried[i])
+		p := in.table.probe(w.query())
+		best := in.table.match(&p)
+		if best.clause == nil || !in.sameAnswer(&buried[i], &best) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,121 @@
+package routing
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+
+	"tongma/codec"
+)
+
+// claim is what a clause, or one line of a list, claims of the codes.
+type claim struct {
+	clause  *clause
+	prefix  string
+	lengths lengthSet
+	rank    uint64
+	target  int32 // Of a list's line, index in the rule's targets; else -1.
+	line    int32
+}
+
+// above says that where both match, c is chosen. Two claims on different templates
+// are above each other by turns: the code's own order decides.
+func (c *claim) above(o *claim) bool {
+	switch {
+	case c.rank != o.rank:
+		return c.rank > o.rank
+	case c.feature() != o.feature():
+		return c.feature().isZero()
+	case c.clause.rule.order != o.clause.rule.order:
+		return c.clause.rule.order < o.clause.rule.order
+	}
+	return c.line < o.line
+}
+
+// targets gives the institutions that the claim sends to.
+func (c *claim) targets() []target {
+	if c.target >= 0 {
+		return c.clause.rule.targets[c.target : c.target+1]
+	}
+	return c.clause.rule.targets
+}
+
+// sameTargets says that it makes no difference which of two claims wins.
+func (c *claim) sameTargets(o *claim) bool {
+	return slices.EqualFunc(c.targets(), o.targets(), func(a, b target) bool {
+		return a.institution == b.institution && a.priority == b.priority &&
+			a.weight == b.weight
+	})
+}
+
+func (t *Table) claimOf(c *candidate) claim {
+	k := claim{clause: &t.clauses[c.clause], lengths: c.lengths, rank: t.rank(c),
+		target: c.target, line: c.line}
+	if c.target >= 0 {
+		k.prefix = c.key.String()
+		return k
+	}
+	k.prefix, k.lengths = k.clause.prefix, k.clause.rule.match.lengths
+	return k
+}
+
+// claims are all claims of a table, in an order in which the relatives of each are
+// near: those on payment codes by their prefix, those on other codes in a list.
+type claims struct {
+	table    *Table
+	prefixed []int32 // Candidates of t.paycodes, by prefix: a prefix before what begins with it.
+	others   []claim // Of every other clause.
+	wide     []claim // Of those, the ones that payment codes can match.
+}
+
+func newClaims(t *Table) *claims {
+	all := &claims{table: t, prefixed: make([]int32, len(t.paycodes.candidates))}
+	for i := range all.prefixed {
+		all.prefixed[i] = int32(i)
+	}
+	slices.SortFunc(all.prefixed, func(a, b int32) int {
+		return t.paycodes.candidates[a].key.compare(t.paycodes.candidates[b].key)
+	})
+	for i := range t.clauses {
+		c := &t.clauses[i]
+		m := &c.rule.match
+		if c.rule.entries != nil || c.prefix != "" || m.lengths != 0 {
+			continue
+		}
+		k := claim{clause: c, rank: c.rank, target: -1, line: int32(c.rule.line)}
+		all.others = append(all.others, k)
+		if slices.Contains(m.standards(), codec.PayCode) {
+			all.wide = append(all.wide, k)
+		}
+	}
+	return all
+}
+
+// compare orders keys as their texts.
+func (k prefixKey) compare(o prefixKey) int {
+	if order := cmp.Compare(bits.ReverseBytes64(k[0]), bits.ReverseBytes64(o[0])); order != 0 {
+		return order
+	}
+	return cmp.Compare(bits.ReverseBytes64(k[1]), bits.ReverseBytes64(o[1]))
+}
+
+// begins says whether the text of k begins with that of o.
+func (k prefixKey) begins(o prefixKey) bool {
+	return o.length() <= k.length() && k.cut(o.length()) == o
+}
+
+// each calls visit for every claim of the table that can meet payment codes, those of
+// short prefixes first.
+func (all *claims) each(visit func(claim)) {
+	for _, k := range all.wide {
+		visit(k)
+	}
+	byLength := slices.Clone(all.prefixed)
+	candidates := all.table.paycodes.candidates
+	slices.SortStableFunc(byLength, func(a, b int32) int {
+		return cmp.Compare(candidates[a].key.length(), candidates[b].key.length())
+	})
+	for _, i := range byLength {
+		visit(all.table.claimOf(&candidates[i]))
+	}
+}
