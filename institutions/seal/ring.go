@@ -1,0 +1,114 @@
+package seal
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// secretMin is the least number of bytes of a secret.
+const secretMin = 16
+
+// Ring holds the keys of all institutions. It does not change once made.
+type Ring struct {
+	keys map[string][]*Key // By institution, in the file's order.
+}
+
+// NewRing makes a ring of keys by institution.
+func NewRing(keys map[string][]*Key) *Ring { return &Ring{keys: keys} }
+
+// Signing is the key with which messages to institution are sealed at now: the last one
+// of its list that is valid. Nil where there is none.
+func (r *Ring) Signing(institution string, now time.Time) *Key {
+	list := r.keys[institution]
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].Valid(now) {
+			return list[i]
+		}
+	}
+	return nil
+}
+
+// Find is institution's key by id, if it is valid at now; nil otherwise. During a
+// rotation two keys are valid at once.
+func (r *Ring) Find(institution, id []byte, now time.Time) *Key {
+	for _, k := range r.keys[string(institution)] {
+		if k.ID == string(id) && k.Valid(now) {
+			return k
+		}
+	}
+	return nil
+}
+
+// ringFile is the form of a key file.
+type ringFile struct {
+	Keys []struct {
+		Institution string    `yaml:"institution"`
+		ID          string    `yaml:"id"`
+		Secret      string    `yaml:"secret_file"`
+		NotBefore   time.Time `yaml:"not_before"`
+		NotAfter    time.Time `yaml:"not_after"`
+	} `yaml:"keys"`
+}
+
+// LoadRing reads a key file:
+//
+//	keys:
+//	  - institution: lanternbank
+//	    id: "2026a"                  # up to 32 characters of ASCII
+//	    secret_file: lanternbank.key # 32 or more characters of hex; beside the key file
+//	    not_before: 2026-01-01T00:00:00Z   # optional
+//	    not_after: 2027-01-01T00:00:00Z    # optional
+//
+// Secrets stand in files of their own, which only their owner should be able to read.
+// All faults are reported at once.
+func LoadRing(file string) (*Ring, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("seal: cannot read keys: %w", err)
+	}
+	var form ringFile
+	if err := yaml.UnmarshalWithOptions(text, &form, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("seal: cannot read keys in %s: %w", file, err)
+	}
+	ring := &Ring{keys: map[string][]*Key{}}
+	var faults []error
+	for _, entry := range form.Keys {
+		secret, err := readSecret(filepath.Dir(file), entry.Secret)
+		if err == nil && (entry.Institution == "" || entry.ID == "" || len(entry.ID) > 32) {
+			err = errors.New("institution and id must be given, the id in at most 32 characters")
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("seal: key %q of %q: %w", entry.ID, entry.Institution, err))
+			continue
+		}
+		key := NewKey(entry.ID, secret)
+		key.NotBefore, key.NotAfter = entry.NotBefore, entry.NotAfter
+		ring.keys[entry.Institution] = append(ring.keys[entry.Institution], key)
+	}
+	return ring, errors.Join(faults...)
+}
+
+func readSecret(directory, file string) ([]byte, error) {
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(directory, file)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, errors.New("secret is not hex") // Never with the text itself.
+	}
+	if len(secret) < secretMin {
+		return nil, fmt.Errorf("secret of %d bytes, want %d or more", len(secret), secretMin)
+	}
+	return secret, nil
+}
