@@ -76,7 +76,7 @@ func (in *inspection) routedTo(a *agreement) bool {
 	}
 	for _, r := range in.table.rules {
 		for _, t := range r.targets {
-			if named(t.institution) && !r.span.and(a.span).empty() {
+			if named(t.institution) && (r.span.empty() || !r.span.and(a.span).empty()) {
 				return true
 			}
 		}

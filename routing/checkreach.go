@@ -4,11 +4,9 @@ package routing
 // because others above them take every code first.
 func (in *inspection) checkReach() {
 	buried := make(map[*rule][]claim) // Claims that are never chosen.
-	alive := make(map[*rule]bool)     // Rules with one that is, or that claim nothing.
 	judge := func(c *claim, relatives []claim) {
 		over := above(c, relatives)
 		if len(over) == 0 {
-			alive[c.clause.rule] = true
 			return
 		}
 		parts := in.parts(c)
@@ -25,7 +23,6 @@ func (in *inspection) checkReach() {
 				"whether rule %s is ever reached was not settled within stepsMax", c.clause.rule.id)
 		}
 		if reached || !answered || !in.claimsCodes(parts) {
-			alive[c.clause.rule] = true
 			return
 		}
 		buried[c.clause.rule] = append(buried[c.clause.rule], *c)
@@ -35,8 +32,12 @@ func (in *inspection) checkReach() {
 	for i := range in.claims.others {
 		judge(&in.claims.others[i], all(&in.claims.others[i]))
 	}
+	clauses := make(map[*rule]int)
+	for i := range in.table.clauses {
+		clauses[in.table.clauses[i].rule]++
+	}
 	for _, r := range in.table.rules {
-		in.reportBuried(r, buried[r], alive[r])
+		in.reportBuried(r, buried[r], len(buried[r]) < clauses[r])
 	}
 }
 
