@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,17 @@ func (r *Ring) Find(institution, id []byte, now time.Time) *Key {
 		}
 	}
 	return nil
+}
+
+// Valid lists institution's keys that may be used at now.
+func (r *Ring) Valid(institution string, now time.Time) []*Key {
+	list := r.keys[institution]
+	for _, k := range list {
+		if !k.Valid(now) {
+			return slices.DeleteFunc(slices.Clone(list), func(k *Key) bool { return !k.Valid(now) })
+		}
+	}
+	return list
 }
 
 // ringFile is the form of a key file.

@@ -1,0 +1,121 @@
+package institutions
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+	"go.uber.org/zap"
+
+	"tongma/institutions/driver"
+	"tongma/institutions/seal"
+	"tongma/switch/payment"
+)
+
+// asker carries what may be repeated: queries, cancels, resolutions. Never money.
+type asker struct {
+	link   *Link
+	client *retryablehttp.Client
+}
+
+func newAsker(l *Link) *asker {
+	c := &l.config
+	transport := &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: c.DialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		MaxIdleConns:          c.QueriesMax,
+		MaxIdleConnsPerHost:   c.QueriesMax,
+		MaxConnsPerHost:       c.QueriesMax,
+		IdleConnTimeout:       30 * time.Second,
+		ResponseHeaderTimeout: c.QueryDeadline,
+		DisableCompression:    true,
+	}
+	client := retryablehttp.NewClient()
+	client.HTTPClient = &http.Client{Transport: transport, Timeout: c.QueryDeadline}
+	client.Logger = nil
+	client.RetryWaitMin = 50 * time.Millisecond
+	client.RetryWaitMax = 500 * time.Millisecond
+	client.RetryMax = c.RetriesMax
+	client.Backoff = retryablehttp.LinearJitterBackoff
+	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	client.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		return err != nil || resp.StatusCode >= 500, nil
+	}
+	return &asker{link: l, client: client}
+}
+
+// ask sends op, repeats it while that makes sense, and says what came of it.
+func (a *asker) ask(op *payment.Operation) (payment.Answer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), a.link.config.QueryDeadline)
+	defer cancel()
+	answer, err := a.exchange(ctx, op)
+	if err != nil {
+		a.link.log.Warn("institutions: no usable answer", zap.Stringer("operation", op.Kind), zap.Error(err))
+	}
+	return answer, err
+}
+
+func (a *asker) exchange(ctx context.Context, op *payment.Operation) (payment.Answer, error) {
+	if op.Kind.MovesMoney() {
+		panic("institutions: a money operation must never be repeated")
+	}
+	missing := payment.Answer{Failure: payment.AnswerMissing}
+	var scratch driver.Request
+	if err := a.link.dialect.Render(op, &scratch); err != nil {
+		return missing, err
+	}
+	var signature [seal.Size]byte
+	headers, err := a.link.headers(&scratch, &signature)
+	if err != nil {
+		return missing, err
+	}
+	request, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost,
+		"http://"+a.link.host+scratch.Path, bytes.NewReader(scratch.Body))
+	if err != nil {
+		return missing, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	for _, h := range headers {
+		request.Header[h[0]] = []string{h[1]}
+	}
+	resp, err := a.client.Do(request)
+	if err != nil {
+		return missing, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(a.link.config.AnswerMax)+1))
+	if err != nil || len(body) > a.link.config.AnswerMax {
+		return missing, fmt.Errorf("institutions: answer of %d bytes, limit %d: %w", len(body), a.link.config.AnswerMax, err)
+	}
+	return a.link.read(op, &response{
+		status: resp.StatusCode, body: body, requestSeal: signature[:],
+		seal: []byte(resp.Header.Get(seal.HeaderSignature)),
+	})
+}
+
+func (a *asker) close() { a.client.HTTPClient.CloseIdleConnections() }
+
+// headers seals a rendered request and returns its headers, by name and value.
+func (l *Link) headers(r *driver.Request, signature *[seal.Size]byte) ([4][2]string, error) {
+	now := time.Now()
+	key := l.ring.Signing(l.config.ID, now)
+	if key == nil {
+		return [4][2]string{}, fmt.Errorf("institutions: %q has no valid key", l.config.ID)
+	}
+	at := strconv.FormatInt(now.UnixMilli(), 10)
+	key.AppendRequest(signature[:0], post, []byte(r.Path), []byte(at), r.Body)
+	return [4][2]string{
+		{seal.HeaderInstitution, l.self},
+		{seal.HeaderKey, key.ID},
+		{seal.HeaderTime, at},
+		{seal.HeaderSignature, string(signature[:])},
+	}, nil
+}
