@@ -227,9 +227,14 @@ func (c *Code) setAmount(f *Field) error {
 			Message: "More decimals than the currency has; seen in JPY codes."})
 		return nil // Not an amount that can be paid as it stands.
 	}
-	n, err := strconv.ParseInt(whole+decimals+"000"[:exponent-len(decimals)], 10, 64)
-	if err != nil {
-		return badAmount(f, exponent)
+	n := int64(0) // At most 13 digits: no overflow, with up to 3 more for the exponent.
+	for i := 0; i < len(f.Value); i++ {
+		if f.Value[i] != '.' {
+			n = n*10 + int64(f.Value[i]-'0')
+		}
+	}
+	for range exponent - len(decimals) {
+		n *= 10
 	}
 	if n == 0 {
 		c.Deviations = append(c.Deviations, Deviation{Code: "amount-zero", Path: "54", Offset: f.Offset,
