@@ -167,10 +167,18 @@ var schemes = map[string]string{
 }
 
 func schemeOf(guid string) string {
-	if scheme, ok := schemes[guid]; ok {
-		return scheme
+	var lower [32]byte // The longest identifier, EMVCo MPM table 4.1.
+	if len(guid) > len(lower) {
+		return ""
 	}
-	return schemes[strings.ToLower(guid)]
+	for i := range len(guid) {
+		c := guid[i]
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		lower[i] = c
+	}
+	return schemes[string(lower[:len(guid)])]
 }
 
 // finishMerchant checks what takes several objects: presence, amount, tip.
