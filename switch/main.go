@@ -16,7 +16,10 @@ import (
 // with the flags as fields and a Run method; Run returns an exitError to choose the
 // process's exit code.
 type commands struct {
-	Version versionCommand `cmd:"" help:"Print the version of this build."`
+	Serve       serveCommand       `cmd:"" help:"Run the switch."`
+	Institution institutionCommand `cmd:"" help:"Run an institution made of memory, with faults if wanted."`
+	Journal     journalCommand     `cmd:"" help:"Look after a journal."`
+	Version     versionCommand     `cmd:"" help:"Print the version of this build."`
 }
 
 // exitError carries the exit code that a script can act on. A command that has
@@ -39,6 +42,7 @@ func run(args []string) int {
 		kong.Description("Tongma: a switch between payment apps, banks and wallets. "+
 			"Start with: switch demo"),
 		kong.UsageOnError(),
+		kong.Vars{"faults": faultNames()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {

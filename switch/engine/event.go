@@ -66,12 +66,12 @@ type evidence struct {
 
 // Plan is how the engine brings one institution's undecided legs to an end.
 type Plan struct {
-	SendMax    time.Duration // The link answers within this time; later the engine asks.
-	FirstQuery time.Duration // From the lost answer to the first query.
-	Spacing    time.Duration // Between queries, and between cancels.
-	QueriesMax int           // Queries before the switch cancels.
-	ResolveMax time.Duration // From acceptance to people: after it the payment is manual.
-	Cancel     bool          // The institution undoes a leg, also one it never saw.
+	SendMax    time.Duration `yaml:"send_max"`    // The link answers within this time; later the engine asks.
+	FirstQuery time.Duration `yaml:"first_query"` // From the lost answer to the first query.
+	Spacing    time.Duration `yaml:"spacing"`     // Between queries, and between cancels.
+	QueriesMax int           `yaml:"queries_max"` // Queries before the switch cancels.
+	ResolveMax time.Duration `yaml:"resolve_max"` // From acceptance to people: after it the payment is manual.
+	Cancel     bool          `yaml:"cancel"`      // The institution undoes a leg, also one it never saw.
 }
 
 // DefaultPlan asks four times within twenty seconds and cancels.

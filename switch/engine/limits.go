@@ -9,13 +9,13 @@ import (
 
 // Limits bounds the engine. Full means refused with a clear word, never queued without end.
 type Limits struct {
-	InFlightMax       int           // Payments at work, people's queue not counted.
-	AnswerMax         time.Duration // A caller waits this long before it is told "unknown".
-	BlockRecordsMax   int           // Records of one journal block.
-	BlocksInFlight    int           // Blocks handed to the journal and not yet durable.
-	SnapshotBlocks    int           // A snapshot is written after so many blocks.
-	RefusalsPerSecond int           // Refusals recorded in a second; the rest are counted.
-	ResumePerSecond   int           // Undecided payments of an earlier run asked about in a second.
+	InFlightMax       int           `yaml:"in_flight_max"`       // Payments at work, people's queue not counted.
+	AnswerMax         time.Duration `yaml:"answer_max"`          // A caller waits this long before it is told "unknown".
+	BlockRecordsMax   int           `yaml:"block_records_max"`   // Records of one journal block.
+	BlocksInFlight    int           `yaml:"blocks_in_flight"`    // Blocks handed to the journal and not yet durable.
+	SnapshotBlocks    int           `yaml:"snapshot_blocks"`     // A snapshot is written after so many blocks.
+	RefusalsPerSecond int           `yaml:"refusals_per_second"` // Refusals recorded in a second; the rest are counted.
+	ResumePerSecond   int           `yaml:"resume_per_second"`   // Undecided payments of an earlier run asked about in a second.
 }
 
 // DefaultLimits are those of one small machine.

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"tongma/institutions"
+	"tongma/switch/engine"
+	"tongma/switch/gateway"
+	"tongma/switch/journal"
+)
+
+// configuration is what `switch serve` runs with: one YAML file, whose relative paths
+// are relative to the file.
+type configuration struct {
+	Listen      string `yaml:"listen"`      // host:port; port 0 takes a free one.
+	Institution string `yaml:"institution"` // The switch's own id towards institutions.
+	Shard       uint16 `yaml:"shard"`
+	Journal     string `yaml:"journal"`  // Directory.
+	Register    string `yaml:"register"` // Institution register, YAML.
+	Table       string `yaml:"table"`    // Routing table, YAML.
+	Keys        string `yaml:"keys"`     // Key file, YAML; secrets stand in files that it names.
+	LogLevel    string `yaml:"log_level"`
+
+	DiskFreeMin  uint64                `yaml:"disk_free_min"` // Bytes.
+	DrainMax     time.Duration         `yaml:"drain_max"`     // How long a stop waits for payments at work.
+	Gateway      gateway.Limits        `yaml:"gateway"`
+	Engine       engine.Limits         `yaml:"engine"`
+	Institutions []institutionSettings `yaml:"institutions"`
+}
+
+// institutionSettings is how one institution is reached and how its undecided legs end.
+type institutionSettings struct {
+	institutions.Config `yaml:",inline"`
+	Plan                engine.Plan `yaml:"plan"`
+}
+
+func defaultConfiguration() configuration {
+	return configuration{
+		Listen:      "127.0.0.1:8080",
+		Institution: "tongma",
+		Journal:     "tongma-data",
+		Register:    "register.yaml",
+		Table:       "table.yaml",
+		Keys:        "keys.yaml",
+		LogLevel:    "info",
+		DiskFreeMin: journal.DefaultOptions().DiskFreeMin,
+		DrainMax:    10 * time.Second,
+		Gateway:     gateway.DefaultLimits(),
+		Engine:      engine.DefaultLimits(),
+	}
+}
+
+// UnmarshalYAML fills what the file leaves out with the defaults of an institution.
+func (s *institutionSettings) UnmarshalYAML(text []byte) error {
+	type plain institutionSettings
+	full := plain{Config: institutions.DefaultConfig(), Plan: engine.DefaultPlan()}
+	if err := yaml.UnmarshalWithOptions(text, &full, yaml.Strict()); err != nil {
+		return err
+	}
+	*s = institutionSettings(full)
+	return nil
+}
+
+// loadConfiguration reads file over the defaults and reports every fault at once.
+func loadConfiguration(file string) (configuration, error) {
+	c := defaultConfiguration()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return c, fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	if err := yaml.UnmarshalWithOptions(text, &c, yaml.Strict()); err != nil {
+		return c, fmt.Errorf("cannot read the configuration in %s: %w", file, err)
+	}
+	directory := filepath.Dir(file)
+	for _, path := range []*string{&c.Journal, &c.Register, &c.Table, &c.Keys} {
+		if !filepath.IsAbs(*path) {
+			*path = filepath.Join(directory, *path)
+		}
+	}
+	return c, c.validate()
+}
+
+func (c *configuration) validate() error {
+	faults := []error{c.Gateway.Validate()}
+	if c.Listen == "" || c.Institution == "" {
+		faults = append(faults, errors.New("listen and institution must be given"))
+	}
+	if len(c.Institutions) == 0 {
+		faults = append(faults, errors.New("institutions is empty: there is nobody to route to"))
+	}
+	for i := range c.Institutions {
+		faults = append(faults, c.Institutions[i].Validate())
+	}
+	return errors.Join(faults...)
+}
+
+// plans are the engine's query plans by institution.
+func (c *configuration) plans() map[string]engine.Plan {
+	plans := map[string]engine.Plan{"": engine.DefaultPlan()}
+	for i := range c.Institutions {
+		plans[c.Institutions[i].ID] = c.Institutions[i].Plan
+	}
+	return plans
+}
+
+// links are the institutions' connections.
+func (c *configuration) links() []institutions.Config {
+	list := make([]institutions.Config, len(c.Institutions))
+	for i := range c.Institutions {
+		list[i] = c.Institutions[i].Config
+	}
+	return list
+}

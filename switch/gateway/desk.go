@@ -1,0 +1,286 @@
+package gateway
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"tongma/codec"
+	"tongma/institutions/object"
+	"tongma/institutions/seal"
+	"tongma/routing"
+	"tongma/switch/engine"
+	"tongma/switch/payment"
+)
+
+// desk serves one request at a time. Its fields are reused; nothing that leaves it
+// aliases the connection's buffers.
+type desk struct {
+	gateway *Gateway
+	ctx     *fasthttp.RequestCtx
+	now     time.Time
+	caller  string    // Authenticated.
+	sent    time.Time // The request's own time.
+	key     *seal.Key
+	request string // The request id, once it was read.
+
+	code     codec.Code
+	query    routing.Query
+	decision routing.Decision
+	body     string // A copy of the request's body; what is read from it aliases it.
+	out      []byte
+}
+
+func (d *desk) begin(ctx *fasthttp.RequestCtx) {
+	d.ctx, d.now = ctx, time.Now()
+	d.caller, d.request, d.body, d.key = "", "", "", nil
+	d.sent = time.Time{}
+	d.out = d.out[:0]
+}
+
+// handle finds what a path and method ask for.
+func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
+	d := g.desks.Get().(*desk)
+	d.begin(ctx)
+	d.serve()
+	d.ctx = nil
+	g.desks.Put(d)
+}
+
+// act is one operation of the API.
+type act struct {
+	method string
+	open   bool // Needs no seal.
+	do     func(*desk)
+}
+
+var acts = map[string]act{
+	"/v1/decode":    {method: "POST", do: (*desk).decode},
+	"/v1/resolve":   {method: "POST", do: (*desk).resolve},
+	"/health":       {method: "GET", open: true, do: (*desk).health},
+	"/ready":        {method: "GET", open: true, do: (*desk).ready},
+	"/openapi.json": {method: "GET", open: true, do: (*desk).openAPI},
+}
+
+func (d *desk) serve() {
+	path := string(d.ctx.Path())
+	if path == "/v1/payments" {
+		if d.ctx.IsPost() {
+			d.sealed((*desk).pay)
+		} else {
+			d.serveAct(act{method: "GET", do: (*desk).findRequest})
+		}
+		return
+	}
+	if rest, ok := strings.CutPrefix(path, "/v1/payments/"); ok {
+		d.servePayment(rest)
+		return
+	}
+	a, ok := acts[path]
+	if !ok {
+		d.refuse(&payment.Refusal{Failure: payment.PathUnknown})
+		return
+	}
+	d.serveAct(a)
+}
+
+func (d *desk) serveAct(a act) {
+	switch {
+	case string(d.ctx.Method()) != a.method:
+		d.refuse(&payment.Refusal{Failure: payment.MethodNotAllowed, Detail: "want " + a.method})
+	case a.open:
+		a.do(d)
+	default:
+		d.sealed(a.do)
+	}
+}
+
+// servePayment serves what stands below one payment.
+func (d *desk) servePayment(rest string) {
+	id, verb, _ := strings.Cut(rest, "/")
+	parsed, err := payment.ParseID(id)
+	switch {
+	case err != nil:
+		d.refuse(&payment.Refusal{Failure: payment.PaymentNotFound})
+	case verb == "" && !strings.HasSuffix(rest, "/"):
+		d.serveAct(act{method: "GET", do: func(d *desk) { d.find(parsed) }})
+	case verb == "cancel":
+		d.serveAct(act{method: "POST", do: func(d *desk) { d.turnBack(parsed, payment.Cancel) }})
+	case verb == "refunds":
+		d.serveAct(act{method: "POST", do: func(d *desk) { d.turnBack(parsed, payment.Refund) }})
+	default:
+		d.refuse(&payment.Refusal{Failure: payment.PathUnknown})
+	}
+}
+
+// sealed does what was asked if the request is who it says it is.
+func (d *desk) sealed(do func(*desk)) {
+	if refusal := d.authenticate(); refusal != nil {
+		d.refuse(refusal)
+		return
+	}
+	do(d)
+}
+
+// authenticate checks seal, time, licence and rate, in this order: nothing is told to
+// a caller that has not proved who it is.
+func (d *desk) authenticate() *payment.Refusal {
+	header := &d.ctx.Request.Header
+	institution, signature := header.Peek(seal.HeaderInstitution), header.Peek(seal.HeaderSignature)
+	if len(institution) == 0 || len(signature) == 0 {
+		return &payment.Refusal{Failure: payment.SignatureMissing}
+	}
+	table := d.gateway.options.Switchboard.Current()
+	if table == nil {
+		return &payment.Refusal{Failure: payment.NoRoute, Detail: "no routing table is in use"}
+	}
+	entry, known := table.Register().Find(string(institution))
+	if !known {
+		return &payment.Refusal{Failure: payment.InstitutionUnknown}
+	}
+	sent := header.Peek(seal.HeaderTime)
+	if len(sent) == 0 {
+		return &payment.Refusal{Failure: payment.TimeMissing, Field: seal.HeaderTime}
+	}
+	key := d.gateway.options.Ring.Find(institution, header.Peek(seal.HeaderKey), d.now)
+	body := d.ctx.PostBody()
+	if key == nil || !key.VerifyRequest(signature, d.ctx.Method(), d.ctx.RequestURI(), sent, body) {
+		return &payment.Refusal{Failure: payment.SignatureInvalid}
+	}
+	d.key, d.caller = key, entry.ID
+	return d.admit(sent)
+}
+
+// admit checks what may be said no to once the caller is known.
+func (d *desk) admit(sent []byte) *payment.Refusal {
+	m := &d.gateway.options.Limits
+	ms, err := fasthttp.ParseUint(sent)
+	if err != nil {
+		return &payment.Refusal{Failure: payment.TimeMissing, Field: seal.HeaderTime, Detail: "want Unix milliseconds"}
+	}
+	d.sent = time.UnixMilli(int64(ms)).UTC()
+	if age := d.now.Sub(d.sent); age > m.ReplayWindow || age < -m.FutureSkew {
+		return &payment.Refusal{Failure: payment.TimeOutsideWindow, Field: seal.HeaderTime}
+	}
+	if err := d.gateway.options.Switchboard.Current().Register().Check(d.caller, d.now); err != nil {
+		return refusalOf(err)
+	}
+	if !d.gateway.limiter(d.caller).AllowN(d.now, 1) {
+		return &payment.Refusal{Failure: payment.RateLimited}
+	}
+	return nil
+}
+
+// refuse answers with an error and writes the refusal down.
+func (d *desk) refuse(r *payment.Refusal) {
+	d.out = append(d.out[:0], `{"error":{`...)
+	d.out = object.AppendField(d.out, "code", r.Failure.Code())
+	d.out = object.AppendField(d.out, "message", r.Failure.Sentence())
+	d.out = object.AppendField(d.out, "field", r.Field)
+	d.out = object.AppendField(d.out, "detail", r.Detail)
+	d.out = append(d.out, '}', '}')
+	d.answer(r.Failure.HTTPStatus())
+	institution := d.caller
+	if institution == "" {
+		institution = clip(string(d.ctx.Request.Header.Peek(seal.HeaderInstitution)), 64)
+	}
+	d.gateway.options.Engine.Refused(engine.Refused{
+		Institution: institution, RequestID: d.request, Path: clip(string(d.ctx.Path()), 128),
+		Failure: r.Failure, Time: d.now.UTC(),
+	})
+}
+
+func clip(text string, bytesMax int) string {
+	if len(text) > bytesMax {
+		text = text[:bytesMax]
+	}
+	return strings.ToValidUTF8(text, "?")
+}
+
+var jsonType = []byte("application/json")
+
+// answer sends d.out, sealed where the caller is known.
+func (d *desk) answer(status int) {
+	response := &d.ctx.Response
+	response.SetStatusCode(status)
+	response.Header.SetContentTypeBytes(jsonType)
+	response.SetBody(d.out)
+	if d.key == nil {
+		return
+	}
+	var text [seal.Size]byte
+	request := d.ctx.Request.Header.Peek(seal.HeaderSignature)
+	response.Header.Set(seal.HeaderKey, d.key.ID)
+	response.Header.SetBytesV(seal.HeaderSignature, d.key.AppendAnswer(text[:0], status, request, d.out))
+}
+
+// fail answers an engine's error.
+func (d *desk) fail(err error) {
+	if refusal, ok := err.(*payment.Refusal); ok {
+		d.refuse(refusal)
+		return
+	}
+	d.refuse(&payment.Refusal{Failure: payment.InternalError})
+}
+
+// reply answers with a payment.
+func (d *desk) reply(p *payment.Payment) {
+	d.out = appendPayment(d.out[:0], p)
+	if p.Status.Final() {
+		d.answer(fasthttp.StatusOK)
+	} else {
+		d.answer(fasthttp.StatusAccepted)
+	}
+}
+
+func appendPayment(dst []byte, p *payment.Payment) []byte {
+	dst = append(dst, '{')
+	dst = object.AppendField(dst, "payment_id", string(p.ID))
+	dst = object.AppendField(dst, "request_id", p.RequestID)
+	dst = object.AppendField(dst, "kind", p.Kind.String())
+	dst = object.AppendField(dst, "status", p.Status.String())
+	dst = object.AppendInt(dst, "amount_fen", int64(p.Amount))
+	dst = object.AppendField(dst, "currency", p.Currency)
+	dst = object.AppendField(dst, "mode", p.Mode.String())
+	dst = object.AppendField(dst, "scene", p.Scene.String())
+	dst = object.AppendField(dst, "scheme", p.Scheme)
+	dst = object.AppendField(dst, "original", string(p.Original))
+	if n := len(p.Legs); n > 0 {
+		dst = object.AppendField(dst, "institution", p.Legs[n-1].Institution)
+	}
+	if p.Refunded > 0 {
+		dst = object.AppendInt(dst, "refunded_fen", int64(p.Refunded))
+	}
+	if p.Failure != payment.NoFailure {
+		dst = append(dst, `,"failure":{`...)
+		dst = object.AppendField(dst, "code", p.Failure.Code())
+		dst = object.AppendField(dst, "message", p.Failure.Sentence())
+		dst = append(dst, '}')
+	}
+	dst = append(dst, `,"accepted_at":"`...)
+	dst = p.Accepted.UTC().AppendFormat(dst, time.RFC3339Nano)
+	return append(dst, '"', '}')
+}
+
+func (d *desk) health() {
+	d.out = append(d.out[:0], `{"status":"up"}`...)
+	d.answer(fasthttp.StatusOK)
+}
+
+func (d *desk) ready() {
+	if err := d.gateway.options.Engine.Ready(); err != nil {
+		d.refuse(&payment.Refusal{Failure: payment.JournalUnavailable})
+		return
+	}
+	table := d.gateway.options.Switchboard.Current()
+	if table == nil {
+		d.refuse(&payment.Refusal{Failure: payment.NoRoute, Detail: "no routing table is in use"})
+		return
+	}
+	d.out = append(d.out[:0], `{"status":"ready","table":`...)
+	d.out = strconv.AppendQuote(d.out, table.Version())
+	d.out = append(d.out, '}')
+	d.answer(fasthttp.StatusOK)
+}

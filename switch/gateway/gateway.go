@@ -1,0 +1,170 @@
+// Package gateway is the switch's API towards payment apps, acquirers and banks: HTTP
+// with JSON, every message sealed. It authenticates, reads strictly, asks what a code is
+// and who answers for it, and hands the request on to the engine.
+//
+// It knows HTTP and the API's messages. It may not know how a decision is made.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"tongma/codec"
+	"tongma/institutions/seal"
+	"tongma/routing"
+	"tongma/switch/engine"
+	"tongma/switch/payment"
+)
+
+// Engine decides. Its errors are of type *payment.Refusal.
+type Engine interface {
+	Submit(r *engine.Request) (payment.Payment, error)
+	Find(id payment.ID) (payment.Payment, error)
+	FindRequest(institution, requestID string) (payment.Payment, error)
+	Refused(note engine.Refused)
+	Ready() error
+}
+
+// Resolver asks a code's institution what the code is.
+type Resolver interface {
+	Resolve(ctx context.Context, op *payment.Operation) payment.Answer
+}
+
+// Limits bounds what callers can do. Each has its name here.
+type Limits struct {
+	BodyBytesMax   int           `yaml:"body_bytes_max"`
+	ReplayWindow   time.Duration `yaml:"replay_window"`   // How old a request's time may be.
+	FutureSkew     time.Duration `yaml:"future_skew"`     // How far in the future it may be.
+	RatePerSecond  float64       `yaml:"rate_per_second"` // Requests of one institution.
+	RateBurst      int           `yaml:"rate_burst"`
+	ConnectionsMax int           `yaml:"connections_max"`
+	ReadTimeout    time.Duration `yaml:"read_timeout"`
+	WriteTimeout   time.Duration `yaml:"write_timeout"`
+	IdleTimeout    time.Duration `yaml:"idle_timeout"`
+}
+
+// DefaultLimits are those of one small machine.
+func DefaultLimits() Limits {
+	return Limits{
+		BodyBytesMax:   16 << 10,
+		ReplayWindow:   5 * time.Minute,
+		FutureSkew:     30 * time.Second,
+		RatePerSecond:  100_000,
+		RateBurst:      20_000,
+		ConnectionsMax: 8192,
+		ReadTimeout:    30 * time.Second,
+		WriteTimeout:   10 * time.Second,
+		IdleTimeout:    2 * time.Minute,
+	}
+}
+
+// Validate reports every fault of m at once.
+func (m *Limits) Validate() error {
+	var faults []error
+	check := func(ok bool, name string) {
+		if !ok {
+			faults = append(faults, fmt.Errorf("gateway: %s is not above zero", name))
+		}
+	}
+	check(m.BodyBytesMax > 0, "body_bytes_max")
+	check(m.ReplayWindow > 0, "replay_window")
+	check(m.FutureSkew > 0, "future_skew")
+	check(m.RatePerSecond > 0, "rate_per_second")
+	check(m.RateBurst > 0, "rate_burst")
+	check(m.ConnectionsMax > 0, "connections_max")
+	check(m.ReadTimeout > 0, "read_timeout")
+	check(m.WriteTimeout > 0, "write_timeout")
+	check(m.IdleTimeout > 0, "idle_timeout")
+	return errors.Join(faults...)
+}
+
+// Options is everything that a Gateway needs.
+type Options struct {
+	Limits      Limits
+	Decoder     *codec.Decoder
+	Switchboard *routing.Switchboard
+	Ring        *seal.Ring
+	Engine      Engine
+	Resolver    Resolver
+	Logger      *zap.Logger
+}
+
+// Gateway serves the API.
+type Gateway struct {
+	options Options
+	server  fasthttp.Server
+	desks   sync.Pool // Of *desk.
+	rates   sync.Map  // *rate.Limiter by institution.
+}
+
+// New makes a gateway; Serve sets it going.
+func New(options Options) (*Gateway, error) {
+	if err := options.Limits.Validate(); err != nil {
+		return nil, err
+	}
+	g := &Gateway{options: options}
+	g.desks.New = func() any { return &desk{gateway: g} }
+	m := &options.Limits
+	g.server = fasthttp.Server{
+		Handler:                       g.handle,
+		ErrorHandler:                  g.handleBroken,
+		Concurrency:                   m.ConnectionsMax,
+		ReadTimeout:                   m.ReadTimeout,
+		WriteTimeout:                  m.WriteTimeout,
+		IdleTimeout:                   m.IdleTimeout,
+		MaxRequestBodySize:            m.BodyBytesMax,
+		ReadBufferSize:                8 << 10,
+		DisableHeaderNamesNormalizing: false,
+		NoDefaultServerHeader:         true,
+		NoDefaultDate:                 true,
+		NoDefaultContentType:          true,
+		CloseOnShutdown:               true,
+		DisablePreParseMultipartForm:  true,
+		Logger:                        silent{},
+	}
+	return g, nil
+}
+
+// silent drops the server's own lines: they hold callers' bytes.
+type silent struct{}
+
+// Printf drops the line.
+func (silent) Printf(string, ...any) {}
+
+// Serve serves until Shutdown.
+func (g *Gateway) Serve(listener net.Listener) error { return g.server.Serve(listener) }
+
+// Shutdown takes no more connections and waits until what came in has been answered, or
+// ctx is done.
+func (g *Gateway) Shutdown(ctx context.Context) error { return g.server.ShutdownWithContext(ctx) }
+
+// handleBroken answers what could not even be read as a request.
+func (g *Gateway) handleBroken(ctx *fasthttp.RequestCtx, err error) {
+	failure := payment.MalformedRequest
+	var small *fasthttp.ErrSmallBuffer
+	if errors.Is(err, fasthttp.ErrBodyTooLarge) || errors.As(err, &small) {
+		failure = payment.BodyTooLarge
+	}
+	d := g.desks.Get().(*desk)
+	d.begin(ctx)
+	d.refuse(&payment.Refusal{Failure: failure})
+	g.desks.Put(d)
+}
+
+// limiter is institution's own.
+func (g *Gateway) limiter(institution string) *rate.Limiter {
+	if l, ok := g.rates.Load(institution); ok {
+		return l.(*rate.Limiter)
+	}
+	m := &g.options.Limits
+	l, _ := g.rates.LoadOrStore(institution, rate.NewLimiter(rate.Limit(m.RatePerSecond), m.RateBurst))
+	return l.(*rate.Limiter)
+}

@@ -1,0 +1,172 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/valyala/fasthttp"
+
+	"tongma/codec"
+	"tongma/institutions/object"
+	"tongma/switch/payment"
+)
+
+// find tells how a payment stands, to those who take part in it.
+func (d *desk) find(id payment.ID) {
+	p, err := d.gateway.options.Engine.Find(id)
+	if err == nil && !p.Party(d.caller) {
+		err = &payment.Refusal{Failure: payment.NotAParty}
+	}
+	if err != nil {
+		d.fail(err)
+		return
+	}
+	d.reply(&p)
+}
+
+// findRequest tells how the payment stands that the caller asked for under a request id.
+func (d *desk) findRequest() {
+	requestID := string(d.ctx.QueryArgs().Peek("request_id"))
+	if requestID == "" || len(requestID) > requestIDMax {
+		d.refuse(&payment.Refusal{Failure: payment.MissingField, Field: "request_id"})
+		return
+	}
+	p, err := d.gateway.options.Engine.FindRequest(d.caller, requestID)
+	if err != nil {
+		d.fail(err)
+		return
+	}
+	d.reply(&p)
+}
+
+// decoded is the JSON form of a code.
+type decoded struct {
+	Standard   codec.Standard   `json:"standard"`
+	Mode       codec.Mode       `json:"mode"`
+	Static     bool             `json:"static"`
+	Scheme     string           `json:"scheme"`
+	Issuer     string           `json:"issuer"`
+	Amount     *int64           `json:"amount_fen,omitempty"`
+	Currency   string           `json:"currency,omitempty"`
+	Fields     []decodedField   `json:"fields"`
+	Deviations []decodedAnomaly `json:"deviations"`
+}
+
+type decodedField struct {
+	Path   string `json:"path"`
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Offset int    `json:"offset"`
+}
+
+type decodedAnomaly struct {
+	Code    string `json:"code"`
+	Path    string `json:"path,omitempty"`
+	Message string `json:"message"`
+}
+
+// decode says what a code is, without moving anything. A payer's code is masked.
+func (d *desk) decode() {
+	var m payMessage
+	if !d.readCode(&m) {
+		return
+	}
+	if err := d.gateway.options.Decoder.Decode(m.code, &d.code); err != nil {
+		d.refuseCode(err)
+		return
+	}
+	form := decoded{Standard: d.code.Standard, Mode: d.code.Mode, Static: d.code.Static, Scheme: d.code.Scheme,
+		Issuer: d.code.Issuer, Currency: d.code.Currency, Fields: []decodedField{}, Deviations: []decodedAnomaly{}}
+	if d.code.HasAmount {
+		form.Amount = &d.code.AmountFen
+	}
+	for _, f := range d.code.Fields {
+		if d.code.Mode == codec.CustomerPresented {
+			f.Value = mask(f.Value)
+		}
+		form.Fields = append(form.Fields, decodedField{f.Path, f.Name, f.Value, f.Offset})
+	}
+	for _, v := range d.code.Deviations {
+		form.Deviations = append(form.Deviations, decodedAnomaly{v.Code, v.Path, v.Message})
+	}
+	text, err := json.Marshal(form)
+	if err != nil {
+		d.refuse(&payment.Refusal{Failure: payment.InternalError})
+		return
+	}
+	d.out = append(d.out[:0], text...)
+	d.answer(fasthttp.StatusOK)
+}
+
+// readCode reads a message that carries a code and perhaps an amount and a scene.
+func (d *desk) readCode(m *payMessage) bool {
+	d.copyBody()
+	refusal := readPay(d.body, m)
+	if refusal == nil && m.code == "" {
+		refusal = &payment.Refusal{Failure: payment.MissingField, Field: "code"}
+	}
+	if refusal != nil {
+		d.refuse(refusal)
+		return false
+	}
+	return true
+}
+
+// refuseCode answers with what is wrong with a code and where.
+func (d *desk) refuseCode(err error) {
+	refusal := codeRefusal(err)
+	var e *codec.Error
+	if errors.As(err, &e) {
+		refusal.Detail = e.Error()
+	}
+	d.refuse(refusal)
+}
+
+// resolve asks the code's institution who is to be paid and how much.
+func (d *desk) resolve() {
+	var m payMessage
+	if !d.readCode(&m) {
+		return
+	}
+	_, mode, refusal := d.read(&m)
+	if refusal == nil {
+		refusal = d.route(&m, "")
+	}
+	if refusal != nil {
+		d.refuse(refusal)
+		return
+	}
+	answer := payment.Answer{Outcome: payment.Approved, Static: d.code.Static, Payee: d.code.Merchant.Name, Amount: payment.Fen(m.amount)}
+	if d.decision.Institution != d.caller && mode == payment.MerchantPresented {
+		answer = d.askIssuer(&m)
+	}
+	if answer.Outcome != payment.Approved {
+		if answer.Failure == payment.NoFailure || answer.Failure.HTTPStatus() == fasthttp.StatusOK {
+			answer.Failure = payment.InstitutionUnavailable
+		}
+		d.refuse(&payment.Refusal{Failure: answer.Failure})
+		return
+	}
+	d.out = append(d.out[:0], '{')
+	d.out = object.AppendField(d.out, "institution", d.decision.Institution)
+	d.out = object.AppendField(d.out, "scheme", d.code.Scheme)
+	d.out = object.AppendField(d.out, "mode", mode.String())
+	d.out = object.AppendField(d.out, "payee", answer.Payee)
+	if answer.Amount > 0 {
+		d.out = object.AppendInt(d.out, "amount_fen", int64(answer.Amount))
+	}
+	d.out = object.AppendField(d.out, "currency", d.code.Currency)
+	d.out = object.AppendBool(d.out, "static", answer.Static)
+	d.out = append(d.out, '}')
+	d.answer(fasthttp.StatusOK)
+}
+
+func (d *desk) askIssuer(m *payMessage) payment.Answer {
+	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
+	defer cancel()
+	return d.gateway.options.Resolver.Resolve(ctx, &payment.Operation{
+		Kind: payment.Resolve, Institution: d.decision.Institution, Caller: d.caller,
+		Reference: "resolve", Code: m.code, Amount: payment.Fen(m.amount), Currency: d.code.Currency, Time: d.sent,
+	})
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"tongma/codec"
+	"tongma/institutions"
+	"tongma/institutions/seal"
+	"tongma/routing"
+	"tongma/switch/engine"
+	"tongma/switch/gateway"
+	"tongma/switch/journal"
+	"tongma/switch/payment"
+)
+
+// serveCommand runs the switch.
+type serveCommand struct {
+	Config      string `help:"Configuration file, YAML." default:"tongma.yaml" type:"path"`
+	PrintConfig bool   `help:"Print the configuration that would run, with all defaults, and end."`
+}
+
+// Run serves until SIGTERM or an interrupt, then drains and ends.
+func (c *serveCommand) Run() error {
+	config, err := loadConfiguration(c.Config)
+	if err != nil {
+		return err
+	}
+	if c.PrintConfig {
+		text, err := yaml.Marshal(config)
+		fmt.Print(string(text))
+		return err
+	}
+	log, err := newLogger(config.LogLevel)
+	if err != nil {
+		return err
+	}
+	s, err := assemble(&config, log)
+	if err != nil {
+		return err
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
+	return s.serve(stop)
+}
+
+// newLogger writes JSON lines to standard error; standard output says where the switch listens.
+func newLogger(level string) (*zap.Logger, error) {
+	parsed, err := zapcore.ParseLevel(level)
+	if err != nil {
+		return nil, fmt.Errorf("log_level: %w", err)
+	}
+	config := zap.NewProductionConfig()
+	config.Level = zap.NewAtomicLevelAt(parsed)
+	config.Sampling = &zap.SamplingConfig{Initial: 20, Thereafter: 1000}
+	config.DisableStacktrace = true
+	return config.Build()
+}
+
+// assembly is a whole switch, wired.
+type assembly struct {
+	config   *configuration
+	log      *zap.Logger
+	store    *journal.Store
+	engine   *engine.Engine
+	network  *institutions.Network
+	gateway  *gateway.Gateway
+	listener net.Listener
+}
+
+// assemble opens everything in the order in which it depends on one another. What was
+// opened is closed again where a later part refuses.
+func assemble(config *configuration, log *zap.Logger) (*assembly, error) {
+	tuneMemory()
+	s := &assembly{config: config, log: log}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// tuneMemory lets the heap grow further between collections than Go does by itself: the
+// live heap is small, and a collection costs every payment under way.
+func tuneMemory() {
+	const percent, limitBytes = 400, 2 << 30
+	debug.SetGCPercent(percent)
+	debug.SetMemoryLimit(limitBytes)
+}
+
+func (s *assembly) open() error {
+	ring, err := seal.LoadRing(s.config.Keys)
+	if err != nil {
+		return err
+	}
+	board, err := loadBoard(s.config.Register, s.config.Table)
+	if err != nil {
+		return err
+	}
+	if err := s.openEngine(ring); err != nil {
+		return err
+	}
+	s.gateway, err = gateway.New(gateway.Options{
+		Limits: s.config.Gateway, Decoder: codec.Default(), Switchboard: board, Ring: ring,
+		Engine: s.engine, Resolver: s.network, Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.listener, err = net.Listen("tcp", s.config.Listen)
+	return err
+}
+
+// openEngine opens journal, engine and links. The links' answers go to the engine, which
+// is not there yet when they are made; nothing is sent before Start.
+func (s *assembly) openEngine(ring *seal.Ring) error {
+	options := journal.DefaultOptions()
+	options.Directory, options.Shard = s.config.Journal, s.config.Shard
+	options.DiskFreeMin = s.config.DiskFreeMin
+	var err error
+	if s.store, err = journal.Open(options); err != nil {
+		return err
+	}
+	s.network, err = institutions.NewNetwork(s.config.links(), s.config.Institution, ring, s.log, institutions.Hooks{
+		Deliver: func(op *payment.Operation, a payment.Answer) { s.engine.Answer(op, a) },
+		Late:    func(op *payment.Operation, a payment.Answer) { s.engine.Late(op, a) },
+	})
+	if err != nil {
+		return err
+	}
+	s.engine, err = engine.Open(engine.Options{
+		Shard: s.config.Shard, Limits: s.config.Engine, Plans: s.config.plans(),
+		Log: s.store, View: s.store, Snapshots: s.store, Sender: s.network, Logger: s.log,
+		Progress: progressLine(),
+	})
+	return err
+}
+
+// progressLine tells on standard error how far a long replay has come, once a second.
+func progressLine() func(done, total uint64) {
+	last := time.Now()
+	return func(done, total uint64) {
+		if now := time.Now(); now.Sub(last) >= time.Second || done == total && now.Sub(last) > 200*time.Millisecond {
+			last = now
+			fmt.Fprintf(os.Stderr, "replaying the journal: block %d of %d (%d %%)\n", done, total, done*100/max(1, total))
+		}
+	}
+}
+
+// loadBoard loads register and table; a table with errors is not put in use.
+func loadBoard(registerFile, tableFile string) (*routing.Switchboard, error) {
+	text, err := os.ReadFile(registerFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the register: %w", err)
+	}
+	register, err := routing.LoadRegister(text)
+	if err != nil {
+		return nil, fmt.Errorf("register %s: %w", registerFile, err)
+	}
+	table, err := loadTable(tableFile, register)
+	if err != nil {
+		return nil, err
+	}
+	board := new(routing.Switchboard)
+	return board, board.Activate(table)
+}
+
+func loadTable(file string, register *routing.Register) (*routing.Table, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the routing table: %w", err)
+	}
+	table, findings, err := routing.Load(text, register)
+	if err != nil {
+		return nil, fmt.Errorf("table %s: %w", file, err)
+	}
+	if table.Faulty() {
+		return nil, fmt.Errorf("table %s has errors: %v", file, findings)
+	}
+	return table, nil
+}
+
+// serve says where it listens and serves until stop; SIGHUP loads register and table anew.
+func (s *assembly) serve(stop <-chan os.Signal) error {
+	s.engine.Start()
+	failed := make(chan error, 1)
+	go func() { failed <- s.gateway.Serve(s.listener) }()
+	fmt.Printf("listening http://%s\n", s.listener.Addr())
+	s.log.Info("switch: serving", zap.String("listen", s.listener.Addr().String()), zap.Uint64("epoch", s.store.Epoch()))
+	var err error
+	select {
+	case <-stop:
+		s.log.Info("switch: stopping")
+	case err = <-failed:
+	}
+	return errors.Join(err, s.drain())
+}
+
+// drain refuses new payments, lets those at work end within the limit, answers the rest
+// as unknown, and closes everything. What is open goes on at the next start.
+func (s *assembly) drain() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainMax)
+	defer cancel()
+	err := s.engine.Stop(ctx)
+	last, cancelLast := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancelLast()
+	return errors.Join(err, s.gateway.Shutdown(last), s.close())
+}
+
+func (s *assembly) close() error {
+	if s.network != nil {
+		s.network.Close()
+	}
+	if s.store != nil {
+		return s.store.Close()
+	}
+	return nil
+}
