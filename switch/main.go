@@ -16,6 +16,7 @@ import (
 // with the flags as fields and a Run method; Run returns an exitError to choose the
 // process's exit code.
 type commands struct {
+	Demo        demoCommand        `cmd:"" help:"Start a network of real processes, pay across it in every mode, compare all books."`
 	Serve       serveCommand       `cmd:"" help:"Run the switch."`
 	Institution institutionCommand `cmd:"" help:"Run an institution made of memory, with faults if wanted."`
 	Journal     journalCommand     `cmd:"" help:"Look after a journal."`
