@@ -12,11 +12,15 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"tongma/bench/payments"
 )
 
 // benchmarks is the list of what can be measured: name, and the function that takes
 // the remaining arguments.
-var benchmarks = map[string]func(args []string) error{}
+var benchmarks = map[string]func(args []string) error{
+	"payments": payments.Run,
+}
 
 func main() {
 	if len(os.Args) < 2 || benchmarks[os.Args[1]] == nil {

@@ -2,6 +2,7 @@ package payments
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -36,7 +37,7 @@ func serveProxy(target string) error {
 		DisableHeaderNamesNormalizing: true,
 		Concurrency:                   8192,
 	}
-	listener, err := listenLoopback()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
