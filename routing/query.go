@@ -88,7 +88,8 @@ func (t *Table) probe(q *Query) probe {
 }
 
 // splitLink gives host and path of scheme://host/path?query#fragment. A link with user
-// information before the host has no host here: it matches no rule that names one.
+// information before the host has no host here, and a port is left on it: neither matches
+// a rule that names a host.
 func splitLink(text string) (host, path string) {
 	start := strings.Index(text, "://")
 	if start < 0 {
@@ -108,9 +109,6 @@ func splitLink(text string) (host, path string) {
 			path = path[:i]
 			break
 		}
-	}
-	if colon := strings.Index(host, ":"); colon >= 0 {
-		host = host[:colon]
 	}
 	return host, path
 }
