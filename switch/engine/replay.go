@@ -172,8 +172,8 @@ const snapshotVersion = 1
 // read the journal from its beginning. It is written beside the payments' path; when
 // one is still being written the next waits for its turn.
 func (w *writer) snapshot() {
-	if w.tail-w.snapshotAt < uint64(w.options.Limits.SnapshotBlocks) {
-		return
+	if w.lastTicket == nil || w.tail-w.snapshotAt < uint64(w.options.Limits.SnapshotBlocks) {
+		return // Before the first block of this run there is nothing new to keep.
 	}
 	select {
 	case w.snapshotting <- struct{}{}:

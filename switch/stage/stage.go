@@ -160,11 +160,14 @@ func registered(text string) []string {
 // startMax bounds how long a process may take to say where it listens.
 const startMax = 60 * time.Second
 
-// start runs the binary and waits for its line "listening http://host:port".
-func (s *Stage) start(args ...string) (*Process, error) {
-	p := &Process{command: exec.Command(s.Binary, args...), ended: make(chan struct{})}
-	if s.Stderr != nil {
-		p.command.Stderr = s.Stderr
+func (s *Stage) start(args ...string) (*Process, error) { return Start(s.Binary, s.Stderr, args...) }
+
+// Start runs a program and waits for its line "listening http://host:port". Its
+// complaints go to stderr, if that is not nil.
+func Start(binary string, stderr *os.File, args ...string) (*Process, error) {
+	p := &Process{command: exec.Command(binary, args...), ended: make(chan struct{})}
+	if stderr != nil {
+		p.command.Stderr = stderr
 	}
 	out, err := p.command.StdoutPipe()
 	if err != nil {
