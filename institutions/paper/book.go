@@ -59,6 +59,12 @@ func (b *Book) SetBalance(account string, fen int64) {
 // the failure with which a new leg is declined. conflict tells that the reference was
 // used for another amount, kind or currency before.
 func (b *Book) Move(leg Leg, account, decline string) (result Leg, conflict bool) {
+	var original *Leg
+	if leg.Original != "" { // Read before the lock is taken: two shards are never held at once.
+		if found, ok := b.Leg(leg.Original); ok {
+			original = &found
+		}
+	}
 	s := b.shard(leg.Reference)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +76,7 @@ func (b *Book) Move(leg Leg, account, decline string) (result Leg, conflict bool
 	own := leg
 	own.State, own.Failure = "approved", decline
 	if own.Failure == "" {
-		own.Failure = b.transfer(&own, account)
+		own.Failure = b.transfer(&own, original, account)
 	}
 	if own.Failure != "" {
 		own.State = "declined"
@@ -82,7 +88,7 @@ func (b *Book) Move(leg Leg, account, decline string) (result Leg, conflict bool
 }
 
 // transfer checks and changes balances and refunds; it returns why it must not be.
-func (b *Book) transfer(leg *Leg, account string) string {
+func (b *Book) transfer(leg, original *Leg, account string) string {
 	switch leg.Kind {
 	case "debit":
 		b.mu.Lock()
@@ -97,37 +103,21 @@ func (b *Book) transfer(leg *Leg, account string) string {
 		b.accounts[account] = balance - leg.Amount
 		leg.account = account
 	case "give_back", "take_back":
-		return b.giveBack(leg)
+		return b.giveBack(leg, original)
 	}
 	return ""
 }
 
 // giveBack returns no more than the original leg moved. An original that is not in the
 // book was the caller's own affair and has no limit here.
-func (b *Book) giveBack(leg *Leg) string {
-	original, known := b.find(leg.Original, leg.Reference)
+func (b *Book) giveBack(leg, original *Leg) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if known && (original.State != "approved" || b.returned[leg.Original]+leg.Amount > original.Amount) {
+	if original != nil && (original.State != "approved" || b.returned[leg.Original]+leg.Amount > original.Amount) {
 		return "declined_by_institution"
 	}
 	b.returned[leg.Original] += leg.Amount
 	return ""
-}
-
-// find reads the original of a refund. Two references of one shard would lock it twice,
-// so the original's shard is locked only where it is another one.
-func (b *Book) find(reference, held string) (Leg, bool) {
-	s := b.shard(reference)
-	if s != b.shard(held) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-	}
-	leg, ok := s.legs[reference]
-	if !ok {
-		return Leg{}, false
-	}
-	return *leg, true
 }
 
 // Cancel undoes a leg, or makes sure that it never happens.
