@@ -14,11 +14,13 @@ import (
 	"strings"
 
 	"tongma/bench/payments"
+	"tongma/bench/routing"
 )
 
 // benchmarks is the list of what can be measured: name, and the function that takes
 // the remaining arguments.
 var benchmarks = map[string]func(args []string) error{
+	"routing":  routing.Run,
 	"payments": payments.Run,
 }
 

@@ -20,6 +20,8 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Run the switch."`
 	Institution institutionCommand `cmd:"" help:"Run an institution made of memory, with faults if wanted."`
 	Journal     journalCommand     `cmd:"" help:"Look after a journal."`
+	Route       routeCommand       `cmd:"" help:"Check a routing table, explain where a code goes."`
+	Decode      decodeCommand      `cmd:"" help:"Say what a payment code is."`
 	Version     versionCommand     `cmd:"" help:"Print the version of this build."`
 }
 

@@ -1,0 +1,305 @@
+// Package routing measures the routing table: compiling a million prefix rules, looking
+// codes up, and replacing the table while look-ups go on.
+//
+// It knows the table's exported functions alone. Everything runs in one process and in
+// memory: no HTTP, no decoding, no journal is in these figures.
+package routing
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"tongma/codec"
+	"tongma/routing"
+)
+
+// result is the last line that Run prints.
+type result struct {
+	Rules     int     `json:"rules"`
+	CompileS  float64 `json:"compile_s"`
+	TableMiB  float64 `json:"table_mib"`
+	LookupP50 float64 `json:"lookup_ns_p50"`
+	LookupP99 float64 `json:"lookup_ns_p99"`
+	Allocs    float64 `json:"allocs"`
+	ReloadMS  float64 `json:"reload_p999_step_ms"`
+
+	QuietP999MS  float64 `json:"quiet_p999_ms"`
+	ReloadP999MS float64 `json:"reload_p999_ms"`
+	Lookups      int     `json:"lookups_during_reload"`
+	Reloads      int     `json:"reloads"`
+	Refused      int     `json:"refused"`
+	Misrouted    int     `json:"misrouted"`
+}
+
+// institutions is how many banks the prefixes are spread over.
+const institutions = 200
+
+// Run compiles, looks up and reloads, prints what it measured and how, and ends with
+// one line of JSON. Flags: -rules (prefixes in the table), -seconds (of look-ups with
+// and without reloads).
+func Run(args []string) error {
+	flags := flag.NewFlagSet("routing", flag.ContinueOnError)
+	rules := flags.Int("rules", 1_000_000, "prefixes in the table")
+	seconds := flags.Int("seconds", 5, "seconds of look-ups, once quiet and once with reloads")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	network, err := newNetwork(*rules)
+	if err != nil {
+		return err
+	}
+	r := result{Rules: *rules}
+	table, err := network.compile(&r)
+	if err != nil {
+		return err
+	}
+	if err := network.lookUp(table, &r); err != nil {
+		return err
+	}
+	if err := network.reload(table, time.Duration(*seconds)*time.Second, &r); err != nil {
+		return err
+	}
+	return r.print()
+}
+
+func (r *result) print() error {
+	fmt.Printf("compile: %d prefixes from CSV, checked, in %.2f s; heap kept %.0f MiB\n",
+		r.Rules, r.CompileS, r.TableMiB)
+	fmt.Printf("look-up: %.0f ns median, %.0f ns p99 (batches of %d, divided), %.0f allocations\n",
+		r.LookupP50, r.LookupP99, batch, r.Allocs)
+	fmt.Printf("reload: %d reloads under %d look-ups, %d refused, %d misrouted\n",
+		r.Reloads, r.Lookups, r.Refused, r.Misrouted)
+	fmt.Printf("  p99.9 of a look-up: %.3f ms quiet, %.3f ms while the table is compiled and swapped\n",
+		r.QuietP999MS, r.ReloadP999MS)
+	fmt.Println("included: CSV and YAML parsing, the check, institution and agreement of each look-up.")
+	fmt.Println("not included: decoding the code, HTTP, journal. One process,",
+		runtime.GOMAXPROCS(0), "processors; compiling takes its turn on the same ones.")
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	fmt.Println(string(line))
+	return nil
+}
+
+// network is a register, the files of a table and the codes that ask for routes.
+type network struct {
+	register *routing.Register
+	files    fstest.MapFS
+	prefixes []string
+	targets  []int
+}
+
+func newNetwork(rules int) (*network, error) {
+	entries := make([]routing.Institution, institutions)
+	for i := range entries {
+		entries[i] = routing.Institution{ID: bank(i), Name: bank(i), Line: i + 1,
+			Licence: routing.Licence{Number: fmt.Sprint("B", i), Kind: "bank"}}
+	}
+	register, err := routing.NewRegister(entries)
+	if err != nil {
+		return nil, err
+	}
+	n := &network{register: register}
+	csv := []byte("prefix,length,institution\n")
+	random := rand.New(rand.NewPCG(1, 2))
+	seen := make(map[string]bool, rules)
+	for len(n.prefixes) < rules {
+		digits := 7 + random.IntN(5)
+		prefix := fmt.Sprintf("62%0*d", digits-2, random.IntN(pow10(digits-2)))
+		if seen[prefix] {
+			continue
+		}
+		seen[prefix] = true
+		target := random.IntN(institutions)
+		n.prefixes, n.targets = append(n.prefixes, prefix), append(n.targets, target)
+		csv = fmt.Appendf(csv, "%s,19,%s\n", prefix, bank(target))
+	}
+	table := "version: bench\nlists: [{id: bins, file: bins.csv, match: {standard: paycode}}]\n" +
+		"rules: [{id: rest, match: {prefix: \"62\"}, targets: [{institution: bank000}]}]\n" +
+		"agreements: [{id: all, caller: \"*\", institution: \"*\", limit_fen: 5000000}]\n"
+	n.files = fstest.MapFS{
+		"table.yaml": {Data: []byte(table)}, "bins.csv": {Data: csv},
+	}
+	return n, nil
+}
+
+func bank(i int) string { return fmt.Sprintf("bank%03d", i) }
+
+func pow10(n int) int {
+	power := 1
+	for range n {
+		power *= 10
+	}
+	return power
+}
+
+func (n *network) load() (*routing.Table, error) {
+	table, findings, err := routing.LoadFS(n.files, "table.yaml", n.register)
+	if err != nil {
+		return nil, err
+	}
+	if table.Faulty() {
+		return nil, fmt.Errorf("bench: table has %d findings, first %v", len(findings), findings[0])
+	}
+	return table, nil
+}
+
+// compile measures one compilation from the files' bytes, and the heap that the table
+// keeps once everything else is collected.
+func (n *network) compile(r *result) (*routing.Table, error) {
+	before := heap()
+	start := time.Now()
+	table, err := n.load()
+	r.CompileS = time.Since(start).Seconds()
+	if err != nil {
+		return nil, err
+	}
+	r.TableMiB = float64(heap()-before) / (1 << 20)
+	runtime.KeepAlive(table)
+	return table, nil
+}
+
+func heap() int64 {
+	debug.FreeOSMemory()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+// ask fills a query with a random code of the table and gives the bank it belongs to.
+func (n *network) ask(random *rand.Rand, q *routing.Query) {
+	prefix := n.prefixes[random.IntN(len(n.prefixes))]
+	q.Text = prefix + "0000000000000000000"[:19-len(prefix)]
+}
+
+func newQuery() routing.Query {
+	return routing.Query{
+		Code: &codec.Code{Standard: codec.PayCode, Mode: codec.CustomerPresented,
+			Scheme: "unionpay"},
+		Caller: bank(1), AmountFen: 100, Currency: "156", At: time.Now(), Payment: "P1",
+	}
+}
+
+// batch is how many look-ups one reading of the clock covers: the clock alone takes a
+// good part of what one look-up does.
+const batch = 32
+
+func (n *network) lookUp(table *routing.Table, r *result) error {
+	const codes, samples = 1 << 16, 40_000
+	random := rand.New(rand.NewPCG(3, 4))
+	queries := make([]routing.Query, codes)
+	for i := range queries {
+		queries[i] = newQuery()
+		n.ask(random, &queries[i])
+	}
+	var d routing.Decision
+	times := make([]time.Duration, samples)
+	for i := range times {
+		first := random.IntN(codes - batch)
+		start := time.Now()
+		for j := first; j < first+batch; j++ {
+			if err := table.Route(&queries[j], &d); err != nil {
+				return fmt.Errorf("bench: cannot route: %w", err)
+			}
+		}
+		times[i] = time.Since(start) / batch
+	}
+	slices.Sort(times)
+	r.LookupP50 = float64(times[samples/2])
+	r.LookupP99 = float64(times[samples*99/100])
+	r.Allocs = testing.AllocsPerRun(1000, func() { _ = table.Route(&queries[0], &d) })
+	return nil
+}
+
+// reload looks codes up through a switchboard for a while, first undisturbed, then with
+// a table compiled and put in use over and over. Each look-up is timed by itself; a
+// second table that sends the same codes elsewhere would show as misrouted.
+func (n *network) reload(table *routing.Table, lasting time.Duration, r *result) error {
+	var board routing.Switchboard
+	if err := board.Activate(table); err != nil {
+		return err
+	}
+	quiet, err := n.client(&board, lasting, r)
+	if err != nil {
+		return err
+	}
+	r.Lookups = 0
+	stop, done := make(chan struct{}), make(chan error)
+	go func() {
+		for {
+			next, err := n.load()
+			if err == nil {
+				err = board.Activate(next)
+			}
+			select {
+			case <-stop:
+				done <- err
+				return
+			default:
+			}
+			if err != nil {
+				<-stop
+				done <- err
+				return
+			}
+			r.Reloads++
+		}
+	}()
+	busy, err := n.client(&board, lasting, r)
+	close(stop)
+	if failed := <-done; failed != nil {
+		return failed
+	}
+	r.QuietP999MS, r.ReloadP999MS = quiet, busy
+	r.ReloadMS = max(busy-quiet, 0)
+	return err
+}
+
+// client is one client in a closed loop; it gives the p99.9 in milliseconds.
+func (n *network) client(board *routing.Switchboard, lasting time.Duration, r *result) (float64, error) {
+	owner := make(map[string]int, len(n.prefixes))
+	for i, prefix := range n.prefixes {
+		owner[prefix] = n.targets[i]
+	}
+	random := rand.New(rand.NewPCG(5, 6))
+	var d routing.Decision
+	q := newQuery()
+	times := make([]time.Duration, 0, 4<<20)
+	for end := time.Now().Add(lasting); time.Now().Before(end) && len(times) < cap(times); {
+		n.ask(random, &q)
+		start := time.Now()
+		err := board.Route(&q, &d)
+		times = append(times, time.Since(start))
+		switch {
+		case err != nil:
+			r.Refused++
+		case d.Institution != bank(n.longest(owner, q.Text)):
+			r.Misrouted++
+		}
+	}
+	if len(times) == 0 {
+		return 0, fmt.Errorf("bench: no look-up in %v", lasting)
+	}
+	r.Lookups += len(times)
+	slices.Sort(times)
+	return float64(times[len(times)*999/1000]) / 1e6, nil
+}
+
+// longest finds the bank of the longest prefix of text without the table's help.
+func (n *network) longest(owner map[string]int, text string) int {
+	for length := 11; length > 2; length-- {
+		if target, found := owner[text[:length]]; found {
+			return target
+		}
+	}
+	return 0
+}

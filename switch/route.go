@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"tongma/codec"
+	"tongma/routing"
+)
+
+// routeCommand is what can be asked of a routing table without a running switch.
+type routeCommand struct {
+	Check   routeCheckCommand   `cmd:"" help:"Check a table as it would be before activation; exit 1 if it has errors."`
+	Explain routeExplainCommand `cmd:"" help:"Say where a code goes, and why not elsewhere."`
+}
+
+// routeFiles are the files that every question needs.
+type routeFiles struct {
+	Table    string `required:"" type:"existingfile" help:"Routing table, YAML."`
+	Register string `required:"" type:"existingfile" help:"Institution register, YAML."`
+}
+
+// load reads both files; the lists that the table names are looked for beside it.
+func (f routeFiles) load() (*routing.Table, []routing.Finding, error) {
+	text, err := os.ReadFile(f.Register)
+	if err != nil {
+		return nil, nil, err
+	}
+	register, err := routing.LoadRegister(text)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", f.Register, err)
+	}
+	files := os.DirFS(filepath.Dir(f.Table))
+	table, findings, err := routing.LoadFS(files, filepath.Base(f.Table), register)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", f.Table, err)
+	}
+	return table, findings, nil
+}
+
+// routeCheckCommand checks a table.
+type routeCheckCommand struct {
+	routeFiles
+}
+
+// Run prints every finding and the size of the table.
+func (c routeCheckCommand) Run() error {
+	table, findings, err := c.load()
+	if err != nil {
+		return err
+	}
+	for _, finding := range findings {
+		fmt.Printf("%s: %s\n", c.Table, finding)
+	}
+	rules, entries := table.Size()
+	fmt.Printf("table %s: %d rules, %d prefixes in lists, %d findings, digest %s\n",
+		table.Version(), rules, entries, len(findings), table.Digest())
+	if table.Faulty() {
+		return &exitError{code: 1}
+	}
+	return nil
+}
+
+// routeExplainCommand explains one look-up.
+type routeExplainCommand struct {
+	routeFiles
+	Caller    string `required:"" help:"Institution that scans the code, id of the register."`
+	AmountFen int64  `help:"Amount in fen; 0 is not known yet."`
+	Currency  string `help:"ISO 4217 number; the code's own, else 156."`
+	Scene     string `help:"Scene, such as in_store."`
+	At        string `help:"Instant, RFC 3339 or a date in Asia/Shanghai; now if left out."`
+	Code      string `arg:"" help:"The code's text."`
+}
+
+// Run decodes the code and prints what the table decides. A table with errors is
+// explained too: that is how a finding of the check is looked at.
+func (c routeExplainCommand) Run() error {
+	table, _, err := c.load()
+	if err != nil {
+		return err
+	}
+	at := time.Now()
+	if c.At != "" {
+		if at, err = routing.ParseInstant(c.At); err != nil {
+			return err
+		}
+	}
+	var code codec.Code
+	if err := codec.Default().Decode(c.Code, &code); err != nil {
+		return err
+	}
+	explanation := table.Explain(&routing.Query{
+		Code: &code, Text: c.Code, Caller: c.Caller, Scene: c.Scene,
+		AmountFen: c.AmountFen, Currency: c.Currency, At: at,
+	})
+	if err := explanation.Write(os.Stdout); err != nil {
+		return err
+	}
+	if explanation.Refused != "" {
+		return &exitError{code: 1}
+	}
+	return nil
+}
