@@ -40,32 +40,6 @@ func (d *desk) findRequest() {
 	d.reply(&p)
 }
 
-// decoded is the JSON form of a code.
-type decoded struct {
-	Standard   codec.Standard   `json:"standard"`
-	Mode       codec.Mode       `json:"mode"`
-	Static     bool             `json:"static"`
-	Scheme     string           `json:"scheme"`
-	Issuer     string           `json:"issuer"`
-	Amount     *int64           `json:"amount_fen,omitempty"`
-	Currency   string           `json:"currency,omitempty"`
-	Fields     []decodedField   `json:"fields"`
-	Deviations []decodedAnomaly `json:"deviations"`
-}
-
-type decodedField struct {
-	Path   string `json:"path"`
-	Name   string `json:"name"`
-	Value  string `json:"value"`
-	Offset int    `json:"offset"`
-}
-
-type decodedAnomaly struct {
-	Code    string `json:"code"`
-	Path    string `json:"path,omitempty"`
-	Message string `json:"message"`
-}
-
 // decode says what a code is, without moving anything. A payer's code is masked.
 func (d *desk) decode() {
 	var m payMessage
@@ -76,21 +50,12 @@ func (d *desk) decode() {
 		d.refuseCode(err)
 		return
 	}
-	form := decoded{Standard: d.code.Standard, Mode: d.code.Mode, Static: d.code.Static, Scheme: d.code.Scheme,
-		Issuer: d.code.Issuer, Currency: d.code.Currency, Fields: []decodedField{}, Deviations: []decodedAnomaly{}}
-	if d.code.HasAmount {
-		form.Amount = &d.code.AmountFen
-	}
-	for _, f := range d.code.Fields {
-		if d.code.Mode == codec.CustomerPresented {
-			f.Value = mask(f.Value)
+	if d.code.Mode == codec.CustomerPresented {
+		for i := range d.code.Fields {
+			d.code.Fields[i].Value = mask(d.code.Fields[i].Value)
 		}
-		form.Fields = append(form.Fields, decodedField{f.Path, f.Name, f.Value, f.Offset})
 	}
-	for _, v := range d.code.Deviations {
-		form.Deviations = append(form.Deviations, decodedAnomaly{v.Code, v.Path, v.Message})
-	}
-	text, err := json.Marshal(form)
+	text, err := json.Marshal(&d.code)
 	if err != nil {
 		d.refuse(&payment.Refusal{Failure: payment.InternalError})
 		return
