@@ -36,7 +36,11 @@ func newAsker(l *Link) *asker {
 		DisableCompression:    true,
 	}
 	client := retryablehttp.NewClient()
-	client.HTTPClient = &http.Client{Transport: transport, Timeout: c.QueryDeadline}
+	client.HTTPClient = &http.Client{
+		Transport: transport, Timeout: c.QueryDeadline,
+		// A sealed message goes to the institution's own address or nowhere.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	client.Logger = nil
 	client.RetryWaitMin = 50 * time.Millisecond
 	client.RetryWaitMax = 500 * time.Millisecond
@@ -53,8 +57,8 @@ func newAsker(l *Link) *asker {
 }
 
 // ask sends op, repeats it while that makes sense, and says what came of it.
-func (a *asker) ask(op *payment.Operation) (payment.Answer, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), a.link.config.QueryDeadline)
+func (a *asker) ask(ctx context.Context, op *payment.Operation) (payment.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.link.config.QueryDeadline)
 	defer cancel()
 	answer, err := a.exchange(ctx, op)
 	if err != nil {
@@ -92,8 +96,11 @@ func (a *asker) exchange(ctx context.Context, op *payment.Operation) (payment.An
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(a.link.config.AnswerMax)+1))
-	if err != nil || len(body) > a.link.config.AnswerMax {
-		return missing, fmt.Errorf("institutions: answer of %d bytes, limit %d: %w", len(body), a.link.config.AnswerMax, err)
+	if err != nil {
+		return missing, fmt.Errorf("institutions: cannot read answer: %w", err)
+	}
+	if len(body) > a.link.config.AnswerMax {
+		return missing, fmt.Errorf("institutions: answer above %d bytes", a.link.config.AnswerMax)
 	}
 	return a.link.read(op, &response{
 		status: resp.StatusCode, body: body, requestSeal: signature[:],

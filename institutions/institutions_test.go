@@ -179,6 +179,13 @@ func TestAskingAboutALeg(t *testing.T) {
 	if a.Outcome != payment.Approved || a.Payee == "" || !a.Static {
 		t.Errorf("resolution %+v", a)
 	}
+	r.fault("slow=1000:250ms:resolve")
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if a := r.network.Resolve(ctx, operation(payment.Resolve, "x")); a.Outcome == payment.Approved || time.Since(began) > 200*time.Millisecond {
+		t.Errorf("a resolution without time left: %s after %s", a.Outcome, time.Since(began))
+	}
 }
 
 // TestQueriesAreRepeatedAndMoneyIsNot counts what arrives when the institution refuses.
@@ -276,6 +283,24 @@ func TestLateAnswersAreReportedAsLate(t *testing.T) {
 	if len(r.late) != 1 || r.late[0].Outcome != payment.Approved {
 		t.Errorf("late answers %+v, want one approved", r.late)
 	}
+}
+
+// TestCloseAnswersEverything closes the links while operations are on their way.
+func TestCloseAnswersEverything(t *testing.T) {
+	both(t, func(t *testing.T, pipeline func(*Config)) {
+		for range 10 {
+			r := newRig(t, pipeline)
+			r.fault("slow=500:50ms")
+			ops := make([]*payment.Operation, 40)
+			for i := range ops {
+				ops[i] = operation(payment.Debit, fmt.Sprint("c", i))
+			}
+			r.network.Send(ops)
+			r.network.links["bank"].close()
+			r.wait(len(ops))
+			delete(r.network.links, "bank")
+		}
+	})
 }
 
 func TestInFlightLimit(t *testing.T) {

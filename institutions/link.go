@@ -1,6 +1,7 @@
 package institutions
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -58,6 +59,9 @@ type call struct {
 // errLink is what the breaker counts: the link failed, not the payer.
 var errLink = errors.New("institutions: no usable answer")
 
+// errNotTried is an operation that says nothing of the link: it was not tried.
+var errNotTried = errors.New("institutions: not tried")
+
 func newLink(config Config, self string, ring *seal.Ring, log *zap.Logger, hooks Hooks) (*Link, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -102,7 +106,7 @@ func (l *Link) newBreaker(kind payment.OperationKind) *gobreaker.TwoStepCircuitB
 		},
 		OnStateChange: nil, // It would run under the breaker's lock; Health reads the state instead.
 		IsSuccessful:  func(err error) bool { return err == nil },
-		IsExcluded:    func(error) bool { return false },
+		IsExcluded:    func(err error) bool { return errors.Is(err, errNotTried) },
 	})
 }
 
@@ -122,7 +126,7 @@ func (l *Link) send(ops []*payment.Operation) {
 		}
 		if l.inFlight.Add(1) > int64(l.config.InFlightMax) {
 			l.inFlight.Add(-1)
-			settle(nil)
+			settle(errNotTried)
 			l.notSent(op, payment.InstitutionBusy)
 			continue
 		}
@@ -142,12 +146,12 @@ func (l *Link) ask(op *payment.Operation, settle func(error)) {
 	select {
 	case l.queries <- struct{}{}:
 	default:
-		settle(nil)
+		settle(errNotTried)
 		l.notSent(op, payment.InstitutionBusy)
 		return
 	}
 	go func() {
-		answer, err := l.asker.ask(op)
+		answer, err := l.asker.ask(context.Background(), op)
 		<-l.queries
 		settle(err)
 		l.hooks.Deliver(op, answer)
@@ -169,6 +173,12 @@ func (l *Link) lost(c *call) {
 // neverLeft is the answer of an operation of which no byte left us.
 func (l *Link) neverLeft(c *call) {
 	l.finish(c, payment.Answer{Outcome: payment.NotSent, Failure: payment.InstitutionUnavailable}, errLink)
+}
+
+// unsayable is the answer of an operation that the dialect cannot say: nothing left us,
+// and the link is not to blame.
+func (l *Link) unsayable(c *call) {
+	l.finish(c, payment.Answer{Outcome: payment.NotSent, Failure: payment.InstitutionUnavailable}, errNotTried)
 }
 
 // render writes op as a whole HTTP request to dst, sealed. scratch is reused between calls.

@@ -81,8 +81,9 @@ func partition(ops []*payment.Operation, institution string) (same, others []*pa
 	return same, others
 }
 
-// Resolve asks the institution of op what a code is, and waits for the answer.
-func (n *Network) Resolve(_ context.Context, op *payment.Operation) payment.Answer {
+// Resolve asks the institution of op what a code is, and waits for the answer until ctx
+// is done.
+func (n *Network) Resolve(ctx context.Context, op *payment.Operation) payment.Answer {
 	link := n.links[op.Institution]
 	if link == nil {
 		return payment.Answer{Outcome: payment.NotSent, Failure: payment.InstitutionUnavailable}
@@ -91,7 +92,14 @@ func (n *Network) Resolve(_ context.Context, op *payment.Operation) payment.Answ
 	if err != nil {
 		return payment.Answer{Outcome: payment.NotSent, Failure: payment.InstitutionUnavailable}
 	}
-	answer, err := link.asker.ask(op)
+	select {
+	case link.queries <- struct{}{}:
+	default:
+		settle(errNotTried)
+		return payment.Answer{Outcome: payment.NotSent, Failure: payment.InstitutionBusy}
+	}
+	answer, err := link.asker.ask(ctx, op)
+	<-link.queries
 	settle(err)
 	return answer
 }

@@ -71,6 +71,10 @@ func (p *pipes) close() {
 	close(p.stop)
 	p.ended.Wait()
 	for _, one := range p.list {
+		one.mu.Lock()
+		one.closed = true
+		one.mu.Unlock()
+		one.refuseWaiting()
 		one.drop(nil)
 	}
 }
@@ -82,6 +86,7 @@ type pipe struct {
 	ready chan struct{}
 
 	mu      sync.Mutex
+	closed  bool
 	waiting []*call // To be written.
 	sent    []*call // Written, or partly; answers come in this order.
 	conn    net.Conn
@@ -90,7 +95,12 @@ type pipe struct {
 func (p *pipe) put(calls []*call) {
 	p.mu.Lock()
 	p.waiting = append(p.waiting, calls...)
+	closed := p.closed
 	p.mu.Unlock()
+	if closed {
+		p.refuseWaiting()
+		return
+	}
 	select {
 	case p.ready <- struct{}{}:
 	default:
@@ -162,14 +172,18 @@ func (p *pipe) renderWaiting(conn net.Conn, out []byte, scratch *driver.Request)
 	list := p.waiting
 	p.waiting = nil
 	p.mu.Unlock()
-	good := list[:0]
+	good, now := list[:0], time.Now()
 	for _, c := range list {
+		if now.After(c.deadline) { // It waited for a connection for too long.
+			p.link.neverLeft(c)
+			continue
+		}
 		before := len(out)
 		var err error
 		if out, err = p.link.render(out, c.op, scratch, &c.signature); err != nil {
 			p.link.log.Error("institutions: cannot render", zap.Error(err))
 			out = out[:before]
-			p.link.neverLeft(c)
+			p.link.unsayable(c)
 			continue
 		}
 		good = append(good, c)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -16,8 +17,9 @@ import (
 
 // plain carries each money operation on a connection of its own.
 type plain struct {
-	link   *Link
-	client fasthttp.HostClient
+	link    *Link
+	client  fasthttp.HostClient
+	carried sync.WaitGroup
 }
 
 // dialError marks a connection that was never made: nothing has left us.
@@ -43,7 +45,7 @@ func newPlain(l *Link) *plain {
 		MaxConnWaitTimeout:            0, // No place: refuse, never queue.
 		MaxResponseBodySize:           l.config.AnswerMax,
 		NoDefaultUserAgentHeader:      true,
-		DisableHeaderNamesNormalizing: true,
+		DisableHeaderNamesNormalizing: false, // Institutions write header names as they like.
 		DisablePathNormalizing:        true,
 		// A money operation is sent once. Without these two fasthttp sends a request again
 		// whose connection closed before the answer.
@@ -54,7 +56,7 @@ func newPlain(l *Link) *plain {
 
 func (p *plain) send(calls []*call) {
 	for _, c := range calls {
-		go p.carry(c)
+		p.carried.Go(func() { p.carry(c) })
 	}
 }
 
@@ -64,7 +66,7 @@ func (p *plain) carry(c *call) {
 	defer fasthttp.ReleaseResponse(answer)
 	if err := p.link.fill(request, c.op, &c.signature); err != nil {
 		p.link.log.Error("institutions: cannot render", zap.Error(err))
-		p.link.neverLeft(c)
+		p.link.unsayable(c)
 		return
 	}
 	err := p.client.DoDeadline(request, answer, c.deadline)
@@ -92,7 +94,11 @@ func (p *plain) finish(c *call, answer *fasthttp.Response) {
 	p.link.finish(c, result, err)
 }
 
-func (p *plain) close() { p.client.CloseIdleConnections() }
+// close waits for what is on its way, which ends at its deadline at the latest.
+func (p *plain) close() {
+	p.carried.Wait()
+	p.client.CloseIdleConnections()
+}
 
 // fill renders and seals op into a fasthttp request.
 func (l *Link) fill(request *fasthttp.Request, op *payment.Operation, signature *[seal.Size]byte) error {
@@ -104,7 +110,6 @@ func (l *Link) fill(request *fasthttp.Request, op *payment.Operation, signature 
 	if err != nil {
 		return err
 	}
-	request.Header.DisableNormalizing()
 	request.Header.SetMethod("POST")
 	request.SetRequestURI("http://" + l.host + scratch.Path)
 	request.Header.SetContentType("application/json")

@@ -22,6 +22,7 @@ type Leg struct {
 	Failure   string `json:"failure,omitempty"` // Why it was declined.
 	Moved     int    `json:"moved"`             // How often money moved: more than once must never happen.
 	account   string // Whose balance a debit changed.
+	credited  string // Whose balance a refund changed.
 }
 
 // Book holds legs by reference, and accounts. It is safe for concurrent use.
@@ -117,10 +118,16 @@ func (b *Book) giveBack(leg, original *Leg) string {
 		return "declined_by_institution"
 	}
 	b.returned[leg.Original] += leg.Amount
+	if original != nil && original.account != "" {
+		b.accounts[original.account] += leg.Amount
+		leg.credited = original.account
+	}
 	return ""
 }
 
-// Cancel undoes a leg, or makes sure that it never happens.
+// Cancel undoes a leg, or makes sure that it never happens, and returns it as it is then:
+// cancelled, or declined as before. A leg of which a part was given back stays as it is:
+// the answer is declined with leg_not_cancellable.
 func (b *Book) Cancel(reference string) Leg {
 	s := b.shard(reference)
 	s.mu.Lock()
@@ -130,8 +137,8 @@ func (b *Book) Cancel(reference string) Leg {
 		leg = &Leg{Reference: reference}
 		s.legs[reference] = leg
 	}
-	if leg.State == "approved" {
-		b.putBack(leg)
+	if leg.State == "approved" && !b.putBack(leg) {
+		return Leg{Reference: reference, State: "declined", Failure: "leg_not_cancellable"}
 	}
 	if leg.State != "declined" {
 		leg.State, leg.Failure = "cancelled", "cancelled_by_switch"
@@ -139,16 +146,22 @@ func (b *Book) Cancel(reference string) Leg {
 	return *leg
 }
 
-// putBack undoes what transfer did for leg.
-func (b *Book) putBack(leg *Leg) {
+// putBack undoes what transfer did for leg; false where a part of it was given back.
+func (b *Book) putBack(leg *Leg) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
+	case b.returned[leg.Reference] > 0:
+		return false
 	case leg.account != "":
 		b.accounts[leg.account] += leg.Amount
 	case leg.Kind == "give_back" || leg.Kind == "take_back":
 		b.returned[leg.Original] -= leg.Amount
+		if leg.credited != "" {
+			b.accounts[leg.credited] -= leg.Amount
+		}
 	}
+	return true
 }
 
 // Leg reads one leg.

@@ -56,6 +56,28 @@ func TestBookNeverGivesBackMoreThanItTook(t *testing.T) {
 	}
 }
 
+// Two refunds whose originals lie in one another's shards must not wait for each other,
+// and a debit that was given back in part is not cancelled whole.
+func TestRefundsOfManyAtOnce(t *testing.T) {
+	b := NewBook()
+	b.SetBalance("card", 1000)
+	for i := range 200 {
+		b.Move(Leg{Reference: fmt.Sprint("d", i), Kind: "debit", Amount: 10}, fmt.Sprint("c", i), "")
+	}
+	var wg sync.WaitGroup
+	for i := range 2000 {
+		wg.Go(func() {
+			b.Move(Leg{Reference: fmt.Sprint("g", i), Kind: "give_back", Original: fmt.Sprint("d", i%200), Amount: 1}, "", "")
+		})
+	}
+	wg.Wait()
+	b.Move(Leg{Reference: "d", Kind: "debit", Amount: 100}, "card", "")
+	b.Move(Leg{Reference: "g", Kind: "give_back", Original: "d", Amount: 40}, "", "")
+	if leg := b.Cancel("d"); leg.Failure != "leg_not_cancellable" || b.accounts["card"] != 940 {
+		t.Errorf("cancel says %s %s, the card has %d, want 940", leg.State, leg.Failure, b.accounts["card"])
+	}
+}
+
 func TestFaultsAreParsedOrRefused(t *testing.T) {
 	for _, good := range []string{"slow=10", "late=1000:2s", "silent=0::debit,query"} {
 		if _, err := ParseFault(good); err != nil {

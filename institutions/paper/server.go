@@ -142,7 +142,9 @@ func (s *Server) do(o *order, decline string) Leg {
 		return leg
 	case "cancel":
 		leg := s.Book.Cancel(o.reference)
-		leg.State, leg.Failure = "approved", ""
+		if leg.Failure != "leg_not_cancellable" {
+			leg.State, leg.Failure = "approved", ""
+		}
 		return leg
 	case "resolve":
 		return Leg{State: "approved", Amount: o.amount, Currency: o.currency}
@@ -186,6 +188,7 @@ func (s *Server) reply(ctx *fasthttp.RequestCtx, key *seal.Key, signature []byte
 		signature = signature[1:]
 	}
 	var text [seal.Size]byte
+	ctx.Response.Header.Set(seal.HeaderKey, key.ID)
 	ctx.Response.Header.SetBytesV(seal.HeaderSignature, key.AppendAnswer(text[:0], 200, signature, b))
 }
 

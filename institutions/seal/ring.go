@@ -93,8 +93,11 @@ func LoadRing(file string) (*Ring, error) {
 	var faults []error
 	for _, entry := range form.Keys {
 		secret, err := readSecret(filepath.Dir(file), entry.Secret)
-		if err == nil && (entry.Institution == "" || entry.ID == "" || len(entry.ID) > 32) {
-			err = errors.New("institution and id must be given, the id in at most 32 characters")
+		if err == nil && (entry.Institution == "" || !goodKeyID(entry.ID)) {
+			err = errors.New("institution and id must be given, the id in at most 32 characters of ASCII")
+		}
+		if err == nil && slices.ContainsFunc(ring.keys[entry.Institution], func(k *Key) bool { return k.ID == entry.ID }) {
+			err = errors.New("the id is given twice")
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("seal: key %q of %q: %w", entry.ID, entry.Institution, err))
@@ -104,7 +107,20 @@ func LoadRing(file string) (*Ring, error) {
 		key.NotBefore, key.NotAfter = entry.NotBefore, entry.NotAfter
 		ring.keys[entry.Institution] = append(ring.keys[entry.Institution], key)
 	}
+	if len(form.Keys) == 0 {
+		faults = append(faults, fmt.Errorf("seal: %s holds no keys", file))
+	}
 	return ring, errors.Join(faults...)
+}
+
+// goodKeyID reports whether id can stand in a header.
+func goodKeyID(id string) bool {
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return id != "" && len(id) <= 32
 }
 
 func readSecret(directory, file string) ([]byte, error) {

@@ -125,6 +125,9 @@ func TestBadRingFilesAreRefusedWithoutTheSecret(t *testing.T) {
 	f("unknown field", "keys: [{institution: a, id: b, secret: x}]", good)
 	f("no id", "keys: [{institution: a, secret_file: a.key}]", good)
 	f("not YAML", "keys: [", good)
+	f("no keys", "keys: []", good)
+	f("not ASCII", "keys: [{institution: a, id: 钥, secret_file: a.key}]", good)
+	f("twice", "keys: [{institution: a, id: b, secret_file: a.key}, {institution: a, id: b, secret_file: a.key}]", good)
 }
 
 func BenchmarkRequest(b *testing.B) {

@@ -142,7 +142,7 @@ func judge(a payment.Answer, result, failure string) (payment.Answer, error) {
 	case "declined":
 		a.Outcome = payment.Declined
 		a.Failure = payment.DeclinedByInstitution
-		if f, ok := payment.ParseFailure(failure); ok && f != payment.NoFailure {
+		if f, ok := payment.ParseFailure(failure); ok && f.Institutional() {
 			a.Failure = f
 		}
 		return a, nil

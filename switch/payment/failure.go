@@ -175,6 +175,11 @@ func (f Failure) Code() string {
 	return failures[f].code
 }
 
+// Institutional reports whether f is a word that an institution may say of an operation.
+func (f Failure) Institutional() bool {
+	return f >= DeclinedByInstitution && f <= LegNotCancellable || f == CancelledByCaller || f == CancelledBySwitch
+}
+
 // String is Code, for logs and scripts.
 func (f Failure) String() string { return f.Code() }
 
