@@ -16,9 +16,13 @@ func (in *inspection) checkGaps() {
 		return
 	}
 	for i := range in.families {
-		if claims := in.claimsIn(&in.families[i]); len(claims) > 0 {
-			at := place{line: claims[0].clause.rule.line, rule: claims[0].clause.rule.id}
-			in.checkFamily(&in.families[i], claims, at)
+		f := &in.families[i]
+		claims := in.rulesIn(f)
+		if len(claims) == 0 {
+			claims = in.claimsIn(f)
+		}
+		if len(claims) > 0 {
+			in.checkFamily(f, placeOf(claims[0].clause.rule))
 		}
 	}
 }
@@ -31,7 +35,7 @@ func (in *inspection) checkCover(c cover) {
 		return
 	}
 	f := &in.families[at]
-	in.checkFamily(f, in.claimsIn(f), place{line: c.line, rule: c.family})
+	in.checkFamily(f, place{line: c.line, rule: c.family})
 }
 
 // claimsIn gives the claims that meet codes of the family, broad ones first.
@@ -56,7 +60,50 @@ func (in *inspection) claimsIn(f *family) []claim {
 	return claims
 }
 
-func (in *inspection) checkFamily(f *family, claims []claim, at place) {
+// rulesIn is claimsIn without the lines of lists.
+func (in *inspection) rulesIn(f *family) []claim {
+	var claims []claim
+	regions := in.regions(f)
+	for i := range in.table.clauses {
+		c := &in.table.clauses[i]
+		if c.rule.entries != nil {
+			continue
+		}
+		k := claim{clause: c, prefix: c.prefix, lengths: c.rule.match.lengths, rank: c.rank,
+			target: -1, line: int32(c.rule.line)}
+		for j := range regions {
+			if _, overlaps := regions[j].and(&k); overlaps {
+				claims = append(claims, k)
+				break
+			}
+		}
+	}
+	slices.SortStableFunc(claims, func(a, b claim) int { return len(a.prefix) - len(b.prefix) })
+	return claims
+}
+
+// checkFamily asks the rules first: mostly they route a family without its lists.
+func (in *inspection) checkFamily(f *family, at place) {
+	if rules := in.rulesIn(f); !in.hasGap(f, rules) {
+		return
+	}
+	in.findGap(f, in.claimsIn(f), at)
+}
+
+func (in *inspection) hasGap(f *family, claims []claim) bool {
+	began := in.began(claims)
+	found := false
+	for _, whole := range in.regions(f) {
+		whole.currency = listed([]string{homeCurrency})
+		whole.time = whole.time.and(began)
+		in.left, in.spent = stepsMax, false
+		_, gap := in.uncovered(&whole, claims)
+		found = found || gap || in.spent
+	}
+	return found
+}
+
+func (in *inspection) findGap(f *family, claims []claim, at place) {
 	began := in.began(claims)
 	for _, whole := range in.regions(f) {
 		whole.currency = listed([]string{homeCurrency})
