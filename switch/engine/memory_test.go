@@ -155,8 +155,6 @@ type echo struct {
 	answer func(op *payment.Operation) (payment.Answer, time.Duration)
 	mu     sync.Mutex
 	sent   []*payment.Operation
-	// durable, when set, is the journal in which each payment's intent must already stand.
-	durable *memory
 }
 
 // Send is Sender's.

@@ -1,0 +1,86 @@
+package journal_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+)
+
+// shutdownWithoutFlush is ext4's request EXT4_IOC_SHUTDOWN with the flag that drops the
+// file system's log: everything that was not synced is gone, as in a power cut.
+const (
+	shutdownWithoutFlush = 0x8004587d
+	dropLog              = uint32(2)
+)
+
+// TestPowerCut cuts the power of a file system of its own under a writing process: every
+// block that was acknowledged is there after the mount. It needs root, mkfs.ext4 and a
+// loop device; without them TestKill is what can be shown.
+func TestPowerCut(t *testing.T) {
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		t.Skip("a power cut needs root on Linux")
+	}
+	image, place := filepath.Join(t.TempDir(), "disk"), t.TempDir()
+	if err := os.Truncate(touch(t, image), 512<<20); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{
+		{"mkfs.ext4", "-q", "-F", image}, {"mount", "-o", "loop", image, place},
+	} {
+		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			t.Skipf("this machine cannot %s: %v %s", command[0], err, out)
+		}
+	}
+	mounted := true
+	unmount := func() {
+		if mounted {
+			_ = exec.Command("umount", place).Run()
+		}
+		mounted = false
+	}
+	t.Cleanup(unmount)
+	directory := filepath.Join(place, "journal")
+	acknowledged := killWriterAfter(t, directory, 400*time.Millisecond, func() { cutPower(t, place) })
+	unmount()
+	if out, err := exec.Command("mount", "-o", "loop", image, place).CombinedOutput(); err != nil {
+		t.Fatalf("cannot mount again: %v %s", err, out)
+	}
+	mounted = true
+	s := openStore(t, options(directory))
+	tail, _ := s.Tail()
+	t.Logf("%d blocks acknowledged, %d found", acknowledged, tail)
+	if tail < acknowledged {
+		t.Errorf("the log ends at %d, but %d was acknowledged", tail, acknowledged)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func touch(t *testing.T, file string) string {
+	t.Helper()
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// cutPower drops what the file system at place has not synced, and stops it.
+func cutPower(t *testing.T, place string) {
+	root, err := os.Open(place)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer root.Close()
+	flag := dropLog
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, root.Fd(), shutdownWithoutFlush, uintptr(unsafe.Pointer(&flag)))
+	if errno != 0 {
+		t.Errorf("cannot cut the power: %v", errno)
+	}
+}

@@ -1,0 +1,139 @@
+package reconcile
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// unionPayLayout is the acquirer's fixed-width detail file, as its readers describe it.
+//
+//go:embed unionpay.yaml
+var unionPayLayout []byte
+
+// columnsMax is the number of columns that a delimited line may have.
+const columnsMax = 256
+
+// Layout says how the files of one side are written.
+type Layout struct {
+	// Format is "csv" (any delimiter) or "fixed" (columns by byte offset).
+	Format string `yaml:"format"`
+	// Encoding is "utf-8" or "gbk".
+	Encoding string `yaml:"encoding"`
+	// Delimiter is one byte, by default a comma.
+	Delimiter string `yaml:"delimiter"`
+	// Quote is one byte around fields that hold the delimiter, by default '"'. A quoted
+	// field may not hold a line end: lines are what reading in parallel is cut at.
+	Quote string `yaml:"quote"`
+	// Header says that each file's first line names the columns.
+	Header bool `yaml:"header"`
+	// AmountUnit is "fen" (an integer) or "yuan" (two decimals at most).
+	AmountUnit string `yaml:"amount_unit"`
+	// Year completes moments that are written without one (MMDDhhmmss).
+	Year int64 `yaml:"year"`
+	// Columns maps each field to its place.
+	Columns map[string]Column `yaml:"columns"`
+	// Trailer describes the last line, when it carries totals.
+	Trailer Trailer `yaml:"trailer"`
+}
+
+// Column is the place of one field and what is done to its text.
+type Column struct {
+	// Name is the header's word for the column; used when the layout has a header.
+	Name string `yaml:"name"`
+	// Index is the column's number from 1, for files without header.
+	Index int `yaml:"index"`
+	// Offset and Length are bytes from 0, for fixed width.
+	Offset int `yaml:"offset"`
+	Length int `yaml:"length"`
+	// Trim cuts blanks, Upper folds ASCII letters, Zeros cuts leading zeros, Digits
+	// keeps digits only; applied in this order.
+	Trim   bool `yaml:"trim"`
+	Upper  bool `yaml:"upper"`
+	Zeros  bool `yaml:"zeros"`
+	Digits bool `yaml:"digits"`
+	// Words translates the side's own words into the shared ones ("00": success).
+	Words map[string]string `yaml:"words"`
+}
+
+// Trailer describes a line of totals.
+type Trailer struct {
+	// Prefix is how the line begins, such as "TOTAL,". Empty means no trailer.
+	Prefix string `yaml:"prefix"`
+	// Count and Amount are the numbers, from 1, of the trailer's columns.
+	Count  int `yaml:"count"`
+	Amount int `yaml:"amount"`
+}
+
+// ParseLayout reads a layout in YAML, fills what it leaves out and validates it. Keys
+// that it does not know are refused.
+func ParseLayout(text []byte) (Layout, error) {
+	layout := Layout{Format: "csv", Encoding: "utf-8", Delimiter: ",", Quote: `"`, AmountUnit: "fen"}
+	if err := yaml.UnmarshalWithOptions(text, &layout, yaml.Strict()); err != nil {
+		return Layout{}, fmt.Errorf("reconcile: cannot read layout: %w", err)
+	}
+	return layout, layout.Validate()
+}
+
+// ShippedLayout returns a layout that comes with the switch; "unionpay" is the
+// acquirer's fixed-width detail file, whose moments are written without a year.
+func ShippedLayout(name string, year int) (Layout, error) {
+	if name != "unionpay" {
+		return Layout{}, fmt.Errorf("reconcile: no shipped layout %q, want unionpay", name)
+	}
+	return ParseLayout(append([]byte("year: "+strconv.Itoa(year)+"\n"), unionPayLayout...))
+}
+
+// Validate reports every fault of the layout at once.
+func (l Layout) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("reconcile: layout: "+format, args...))
+	}
+	if l.Format != "csv" && l.Format != "fixed" {
+		fault("format is %q, want csv or fixed", l.Format)
+	}
+	if l.Encoding != "utf-8" && l.Encoding != "gbk" {
+		fault("encoding is %q, want utf-8 or gbk", l.Encoding)
+	}
+	if len(l.Delimiter) != 1 || strings.ContainsAny(l.Delimiter, "\r\n\x00") {
+		fault("delimiter is %q, want one byte that ends no line", l.Delimiter)
+	}
+	if len(l.Quote) > 1 || l.Quote == l.Delimiter {
+		fault("quote is %q, want one byte other than the delimiter, or none", l.Quote)
+	}
+	if l.AmountUnit != "fen" && l.AmountUnit != "yuan" {
+		fault("amount_unit is %q, want fen or yuan", l.AmountUnit)
+	}
+	if l.Header && l.Format == "fixed" {
+		fault("a fixed-width file has no header to map")
+	}
+	if _, ok := l.Columns[Amount.String()]; !ok {
+		fault("columns has no amount")
+	}
+	for name, column := range l.Columns {
+		if err := l.validColumn(name, column); err != nil {
+			fault("column %s: %w", name, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (l Layout) validColumn(name string, c Column) error {
+	field, err := parseField(name)
+	switch {
+	case err != nil:
+		return err
+	case field == Day:
+		return errors.New("day is derived from time, map time")
+	case l.Format == "fixed" && (c.Offset < 0 || c.Length < 1):
+		return fmt.Errorf("offset %d and length %d, want a length of at least 1", c.Offset, c.Length)
+	case l.Format == "csv" && !(l.Header && c.Name != "") && (c.Index < 1 || c.Index > columnsMax):
+		return fmt.Errorf("index is %d, want 1 to %d (or a name, with a header)", c.Index, columnsMax)
+	}
+	return nil
+}
