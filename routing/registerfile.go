@@ -6,7 +6,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// LoadRegister reads a register from YAML (schema/register.schema.json):
+// LoadRegister reads a register from YAML:
 //
 //	institutions:
 //	  - id: lanternbank                # the name that tables, callers and logs use
