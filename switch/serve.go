@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -83,6 +84,9 @@ type assembly struct {
 // opened is closed again where a later part refuses.
 func assemble(config *configuration, log *zap.Logger) (*assembly, error) {
 	tuneMemory()
+	// Two goroutines spend their time in fsync, and a thread in a system call keeps its
+	// processor until the scheduler takes it away: give the others theirs.
+	runtime.GOMAXPROCS(runtime.NumCPU() + 2)
 	s := &assembly{config: config, log: log}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.close())

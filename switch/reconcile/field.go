@@ -3,13 +3,12 @@ package reconcile
 import "fmt"
 
 // Field is one thing that a row says about a payment. A layout says where each is
-// found; a rule says which make the key and which are compared.
+// found; a rule says which are compared.
 type Field uint8
 
 const (
 	ID        Field = iota // The payment's own number; the exact key.
 	Reference              // A number of the order or of the network, when it is not the id.
-	Batch                  // The batch that one credit pays for, for sums of many rows.
 	Amount                 // Principal, an integer of minor units (fen).
 	Fee                    // Fee, an integer of minor units (fen), signed.
 	Currency               // ISO 4217, number or letters as the layout's words say.
@@ -25,7 +24,7 @@ const (
 
 // fieldNames are the words used in layouts and rules.
 var fieldNames = [...]string{
-	ID: "id", Reference: "reference", Batch: "batch", Amount: "amount", Fee: "fee",
+	ID: "id", Reference: "reference", Amount: "amount", Fee: "fee",
 	Currency: "currency", Status: "status", Kind: "kind", Time: "time", Party: "party",
 	Original: "original", Day: "day",
 }

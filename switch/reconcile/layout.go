@@ -37,8 +37,6 @@ type Layout struct {
 	Year int64 `yaml:"year"`
 	// Columns maps each field to its place.
 	Columns map[string]Column `yaml:"columns"`
-	// Trailer describes the last line, when it carries totals.
-	Trailer Trailer `yaml:"trailer"`
 }
 
 // Column is the place of one field and what is done to its text.
@@ -58,15 +56,6 @@ type Column struct {
 	Digits bool `yaml:"digits"`
 	// Words translates the side's own words into the shared ones ("00": success).
 	Words map[string]string `yaml:"words"`
-}
-
-// Trailer describes a line of totals.
-type Trailer struct {
-	// Prefix is how the line begins, such as "TOTAL,". Empty means no trailer.
-	Prefix string `yaml:"prefix"`
-	// Count and Amount are the numbers, from 1, of the trailer's columns.
-	Count  int `yaml:"count"`
-	Amount int `yaml:"amount"`
 }
 
 // ParseLayout reads a layout in YAML, fills what it leaves out and validates it. Keys
@@ -103,6 +92,9 @@ func (l Layout) Validate() error {
 	if len(l.Delimiter) != 1 || strings.ContainsAny(l.Delimiter, "\r\n\x00") {
 		fault("delimiter is %q, want one byte that ends no line", l.Delimiter)
 	}
+	if l.Encoding == "gbk" && l.Format == "csv" && len(l.Delimiter) == 1 && l.Delimiter[0] >= 0x40 {
+		fault("delimiter %q can be the second byte of a GBK character", l.Delimiter)
+	}
 	if len(l.Quote) > 1 || l.Quote == l.Delimiter {
 		fault("quote is %q, want one byte other than the delimiter, or none", l.Quote)
 	}
@@ -112,8 +104,10 @@ func (l Layout) Validate() error {
 	if l.Header && l.Format == "fixed" {
 		fault("a fixed-width file has no header to map")
 	}
-	if _, ok := l.Columns[Amount.String()]; !ok {
-		fault("columns has no amount")
+	for _, field := range []Field{ID, Amount} {
+		if _, ok := l.Columns[field.String()]; !ok {
+			fault("columns has no %s", field)
+		}
 	}
 	for name, column := range l.Columns {
 		if err := l.validColumn(name, column); err != nil {

@@ -1,0 +1,199 @@
+package reconcile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+)
+
+var (
+	errColumns = errors.New("line has too few columns")
+	errShort   = errors.New("line is shorter than the layout's columns")
+	errQuote   = errors.New("quoted field is not closed on its line")
+	errNUL     = errors.New("line holds a NUL byte")
+	errNoID    = errors.New("id is empty")
+)
+
+// parser cuts lines of one layout into rows. It keeps no line; scratch is reused, so
+// that each goroutine has its own parser.
+type parser struct {
+	layout   Layout
+	fields   []Field // By column index from 0; fieldCount where nothing is mapped.
+	columns  [fieldCount]Column
+	mapped   [fieldCount]bool
+	plain    [fieldCount]bool
+	decimals int
+	clock    clock
+	scratch  []byte
+}
+
+// newParser compiles layout; header is the file's first line when the layout has one.
+func newParser(layout Layout, header []byte) (*parser, error) {
+	p := &parser{layout: layout, clock: clock{layout.Year != 0, layout.Year}}
+	if layout.AmountUnit == "yuan" {
+		p.decimals = 2
+	}
+	for name, column := range layout.Columns {
+		field, err := parseField(name)
+		if err != nil {
+			return nil, err
+		}
+		if layout.Format == "csv" && layout.Header && column.Name != "" {
+			if column.Index = headerIndex(layout, header, column.Name); column.Index == 0 {
+				return nil, fmt.Errorf("header has no column %q", column.Name)
+			}
+		}
+		p.columns[field], p.mapped[field] = column, true
+		p.plain[field] = !column.Trim && !column.Upper && !column.Zeros && !column.Digits &&
+			len(column.Words) == 0
+		for layout.Format == "csv" && len(p.fields) < column.Index {
+			p.fields = append(p.fields, Field(fieldCount))
+		}
+		if layout.Format == "csv" {
+			p.fields[column.Index-1] = field
+		}
+	}
+	return p, nil
+}
+
+func headerIndex(layout Layout, header []byte, name string) int {
+	header = bytes.TrimPrefix(header, []byte("\xef\xbb\xbf"))
+	for i, word := range bytes.Split(header, []byte(layout.Delimiter)) {
+		if string(bytes.Trim(word, layout.Quote+" ")) == name {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// parse fills r from line; r's texts point into line or into the parser's scratch, and
+// live until the next call. The error says why the line is rejected.
+func (p *parser) parse(line []byte, r *row) error {
+	p.scratch = p.scratch[:0]
+	r.amount, r.fee, r.second = 0, 0, noTime
+	if bytes.IndexByte(line, 0) >= 0 {
+		return errNUL
+	}
+	cut := p.cutDelimited
+	if p.layout.Format == "fixed" {
+		cut = p.cutFixed
+	}
+	if err := cut(line, r); err != nil {
+		return err
+	}
+	for f := range r.text {
+		if p.mapped[f] && !p.plain[f] {
+			r.text[f] = p.normal(p.columns[f], r.text[f])
+		}
+	}
+	return p.numbers(r)
+}
+
+func (p *parser) numbers(r *row) (err error) {
+	if len(r.text[ID]) == 0 {
+		return errNoID
+	}
+	if r.amount, err = parseAmount(r.text[Amount], p.decimals); err != nil {
+		return err
+	}
+	if len(r.text[Fee]) > 0 {
+		if r.fee, err = parseAmount(r.text[Fee], p.decimals); err != nil {
+			return fmt.Errorf("fee: %w", err)
+		}
+	}
+	if len(r.text[Time]) > 0 {
+		r.second, err = p.clock.parse(r.text[Time])
+	}
+	return err
+}
+
+func (p *parser) cutFixed(line []byte, r *row) error {
+	for f := range r.text {
+		if !p.mapped[f] {
+			continue
+		}
+		c := &p.columns[f]
+		if c.Offset+c.Length > len(line) {
+			return errShort
+		}
+		r.text[f] = line[c.Offset : c.Offset+c.Length]
+	}
+	return nil
+}
+
+func (p *parser) cutDelimited(line []byte, r *row) error {
+	delimiter := p.layout.Delimiter[0]
+	for _, field := range p.fields {
+		if line == nil {
+			return errColumns
+		}
+		var text []byte
+		if p.layout.Quote != "" && len(line) > 0 && line[0] == p.layout.Quote[0] {
+			var err error
+			if text, line, err = p.quoted(line); err != nil {
+				return err
+			}
+		} else if at := bytes.IndexByte(line, delimiter); at >= 0 {
+			text, line = line[:at], line[at+1:]
+		} else {
+			text, line = line, nil
+		}
+		if int(field) < fieldCount {
+			r.text[field] = text
+		}
+	}
+	return nil
+}
+
+// quoted cuts a quoted field from the front of line; a doubled quote stands for one.
+func (p *parser) quoted(line []byte) (text, rest []byte, err error) {
+	quote, from := p.layout.Quote[0], len(p.scratch)
+	for i := 1; i < len(line); i++ {
+		if line[i] != quote {
+			p.scratch = append(p.scratch, line[i])
+			continue
+		}
+		if i+1 < len(line) && line[i+1] == quote {
+			p.scratch = append(p.scratch, quote)
+			i++
+			continue
+		}
+		text = p.scratch[from:len(p.scratch):len(p.scratch)]
+		if i+1 == len(line) {
+			return text, nil, nil
+		}
+		if line[i+1] != p.layout.Delimiter[0] {
+			return nil, nil, errQuote
+		}
+		return text, line[i+2:], nil
+	}
+	return nil, nil, errQuote
+}
+
+// normal applies a column's normalisations in their stated order.
+func (p *parser) normal(c Column, text []byte) []byte {
+	if c.Trim {
+		text = trimSpace(text)
+	}
+	if c.Upper || c.Digits {
+		from := len(p.scratch)
+		for _, b := range text {
+			if c.Upper && b >= 'a' && b <= 'z' {
+				b -= 'a' - 'A'
+			}
+			if !c.Digits || b >= '0' && b <= '9' {
+				p.scratch = append(p.scratch, b)
+			}
+		}
+		text = p.scratch[from:len(p.scratch):len(p.scratch)]
+	}
+	if c.Zeros {
+		text = bytes.TrimLeft(text, "0")
+	}
+	if word, ok := c.Words[string(text)]; ok {
+		from := len(p.scratch)
+		p.scratch = append(p.scratch, word...)
+		text = p.scratch[from:len(p.scratch):len(p.scratch)]
+	}
+	return text
+}
