@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,11 +86,13 @@ func TestKill(t *testing.T) {
 // killWriter runs a writer for a while and returns the last sequence it acknowledged.
 func killWriter(t *testing.T, place string, life time.Duration) uint64 {
 	t.Helper()
-	return killWriterAfter(t, place, life, func() {})
+	return killWriterAfter(t, place, life, nil)
 }
 
-// killWriterAfter does before just before the kill.
-func killWriterAfter(t *testing.T, place string, life time.Duration, before func()) uint64 {
+// killWriterAfter cuts, if cut is not nil, just before the kill. What is acknowledged once
+// the cut has begun does not count: with the power gone nobody would hear it, and the
+// simulation lets a sync that is under way at that instant succeed.
+func killWriterAfter(t *testing.T, place string, life time.Duration, cut func()) uint64 {
 	t.Helper()
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childDirectory+"="+place)
@@ -100,12 +103,15 @@ func killWriterAfter(t *testing.T, place string, life time.Duration, before func
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var last uint64
+	var last, heard atomic.Uint64
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if last == 0 {
+		if last.Load() == 0 {
 			time.AfterFunc(life, func() {
-				before()
+				if cut != nil {
+					heard.Store(last.Load())
+					cut()
+				}
 				_ = child.Process.Kill()
 			})
 		}
@@ -114,11 +120,14 @@ func killWriterAfter(t *testing.T, place string, life time.Duration, before func
 			t.Logf("the writer says %q", lines.Text())
 			break
 		}
-		last = sequence
+		last.Store(sequence)
 	}
 	_ = child.Wait()
-	if last == 0 {
+	if last.Load() == 0 {
 		t.Fatal("the writer acknowledged nothing")
 	}
-	return last
+	if cut != nil {
+		return heard.Load()
+	}
+	return last.Load()
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,13 +125,14 @@ func TestForeignShardIsRefused(t *testing.T) {
 func TestDiskFullRefusesToStartAndToAccept(t *testing.T) {
 	o := options(t.TempDir())
 	o.DiskFreeMin, o.DiskCheckEvery = 1000, 5*time.Millisecond
-	free := uint64(1001)
-	o.DiskFree = func(string) (uint64, error) { return free, nil }
+	var free atomic.Uint64
+	free.Store(1001)
+	o.DiskFree = func(string) (uint64, error) { return free.Load(), nil }
 	s := openStore(t, o)
 	if err := s.Accepting(); err != nil {
 		t.Errorf("with room: %v", err)
 	}
-	free = 999
+	free.Store(999)
 	for deadline := time.Now().Add(5 * time.Second); s.Accepting() == nil && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}

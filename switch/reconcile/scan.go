@@ -28,6 +28,8 @@ type shard struct {
 	rows   int64
 	amount int64
 	reject []Reject
+
+	content []byte // Of the row at hand.
 }
 
 func (s *shard) add(partition int, e entry) {
@@ -177,15 +179,13 @@ func (w *scan) take(out *shard, p *parser, r *row, position int64) {
 	out.rows++
 	out.amount += r.amount
 	key := xxh3.HashSeed(r.text[ID], w.job.seed)
-	p.scratch = w.job.content(p.scratch[:len(p.scratch)], r)
-	value := xxh3.HashSeed(p.scratch, ^w.job.seed)
+	out.content = w.job.content(out.content[:0], r)
+	value := xxh3.HashSeed(out.content, ^w.job.seed)
 	out.add(int(key>>w.job.shift), entry{key, value, position})
 }
 
-// content writes the id and every compared field behind text's end, each with its
-// length, and returns that addition alone.
+// content writes the id and every compared field to text, each text with its length.
 func (j *job) content(text []byte, r *row) []byte {
-	text = text[len(text):]
 	text = appendText(text, r.text[ID])
 	text = binary.LittleEndian.AppendUint64(text, uint64(r.amount))
 	for _, field := range j.options.Compare {
