@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"syscall"
@@ -77,6 +78,7 @@ type assembly struct {
 	engine   *engine.Engine
 	network  *institutions.Network
 	gateway  *gateway.Gateway
+	board    *routing.Switchboard
 	listener net.Listener
 }
 
@@ -107,15 +109,15 @@ func (s *assembly) open() error {
 	if err != nil {
 		return err
 	}
-	board, err := loadBoard(s.config.Register, s.config.Table)
-	if err != nil {
+	s.board = new(routing.Switchboard)
+	if err := s.loadTable(); err != nil {
 		return err
 	}
 	if err := s.openEngine(ring); err != nil {
 		return err
 	}
 	s.gateway, err = gateway.New(gateway.Options{
-		Limits: s.config.Gateway, Decoder: codec.Default(), Switchboard: board, Ring: ring,
+		Limits: s.config.Gateway, Decoder: codec.Default(), Switchboard: s.board, Ring: ring,
 		Engine: s.engine, Resolver: s.network, Logger: s.log,
 	})
 	if err != nil {
@@ -161,37 +163,26 @@ func progressLine() func(done, total uint64) {
 	}
 }
 
-// loadBoard loads register and table; a table with errors is not put in use.
-func loadBoard(registerFile, tableFile string) (*routing.Switchboard, error) {
-	text, err := os.ReadFile(registerFile)
+// loadTable loads register and table and puts the table in use. With an error in either,
+// the table in use stays.
+func (s *assembly) loadTable() error {
+	text, err := os.ReadFile(s.config.Register)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the register: %w", err)
+		return fmt.Errorf("cannot read the register: %w", err)
 	}
 	register, err := routing.LoadRegister(text)
 	if err != nil {
-		return nil, fmt.Errorf("register %s: %w", registerFile, err)
+		return fmt.Errorf("register %s: %w", s.config.Register, err)
 	}
-	table, err := loadTable(tableFile, register)
+	directory, name := filepath.Split(s.config.Table)
+	table, findings, err := routing.LoadFS(os.DirFS(directory), name, register)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("table %s: %w", s.config.Table, err)
 	}
-	board := new(routing.Switchboard)
-	return board, board.Activate(table)
-}
-
-func loadTable(file string, register *routing.Register) (*routing.Table, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the routing table: %w", err)
+	if err := s.board.Activate(table); err != nil {
+		return fmt.Errorf("table %s: %w: %v", s.config.Table, err, findings)
 	}
-	table, findings, err := routing.Load(text, register)
-	if err != nil {
-		return nil, fmt.Errorf("table %s: %w", file, err)
-	}
-	if table.Faulty() {
-		return nil, fmt.Errorf("table %s has errors: %v", file, findings)
-	}
-	return table, nil
+	return nil
 }
 
 // serve says where it listens and serves until stop; SIGHUP loads register and table anew.
@@ -201,13 +192,29 @@ func (s *assembly) serve(stop <-chan os.Signal) error {
 	go func() { failed <- s.gateway.Serve(s.listener) }()
 	fmt.Printf("listening http://%s\n", s.listener.Addr())
 	s.log.Info("switch: serving", zap.String("listen", s.listener.Addr().String()), zap.Uint64("epoch", s.store.Epoch()))
-	var err error
-	select {
-	case <-stop:
-		s.log.Info("switch: stopping")
-	case err = <-failed:
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	for {
+		select {
+		case <-stop:
+			s.log.Info("switch: stopping")
+			return s.drain()
+		case err := <-failed:
+			return errors.Join(err, s.drain())
+		case <-reload:
+			s.reload()
+		}
 	}
-	return errors.Join(err, s.drain())
+}
+
+// reload replaces the table in use by what the files say now, under load.
+func (s *assembly) reload() {
+	if err := s.loadTable(); err != nil {
+		s.log.Error("switch: the table in use stays", zap.Error(err))
+		return
+	}
+	table := s.board.Current()
+	s.log.Info("switch: a new table is in use", zap.String("version", table.Version()), zap.String("digest", table.Digest()))
 }
 
 // drain refuses new payments, lets those at work end within the limit, answers the rest
