@@ -14,12 +14,13 @@ func TestFaults(t *testing.T) {
 		&stage.Member{ID: "harbourbank", Pipeline: true, Extra: quick},
 		&stage.Member{ID: "kitewallet", Extra: quick})
 	c := newCaller(net, "corneracquirer", unionpayCode, wechatCode)
-	// A contradicting answer is a lie that no switch can see through by itself: it is
-	// played on queries and cancels of legs whose first answer was lost, see the
-	// simulation; here the institution's book stays the truth.
+	// An institution that contradicts itself about a debit whose answer was lost is lying
+	// about its own book; only reconciliation can find that. What can be survived is played
+	// here: a cancel that was carried out and is answered as refused, a query that says the
+	// opposite of an answer that has been heard.
 	for round, fault := range []string{
 		"slow=300:80ms", "silent=100", "deaf=100", "error=200", "refuse=200", "garbage=200",
-		"duplicate=300", "late=100:600ms:debit", "wrong_amount=200", "wrong_seal=200", "decline=300",
+		"contradict=1000::query", "deaf=60::debit contradict=500::cancel", "duplicate=300", "late=100:600ms:debit", "wrong_amount=200", "wrong_seal=200", "decline=300",
 		"silent=100 error=100 garbage=100 duplicate=100 decline=100 wrong_amount=100 deaf=50 late=50:500ms",
 	} {
 		for _, m := range net.Members {
