@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -17,6 +18,7 @@ import (
 type Network struct {
 	links map[string]*Link
 	hooks Hooks
+	trace Trace
 }
 
 // NewNetwork makes a link for each of configs. self is the switch's own id towards
@@ -82,12 +84,13 @@ func partition(ops []*payment.Operation, institution string) (same, others []*pa
 }
 
 // Resolve asks the institution of op what a code is, and waits for the answer until ctx
-// is done.
+// is done. It gives op a reference of its own.
 func (n *Network) Resolve(ctx context.Context, op *payment.Operation) payment.Answer {
 	link := n.links[op.Institution]
 	if link == nil {
 		return payment.Answer{Outcome: payment.NotSent, Failure: payment.InstitutionUnavailable}
 	}
+	op.Reference = "resolve-" + n.trace.Next(time.Now())
 	settle, err := link.breakers[payment.Resolve].Allow()
 	if err != nil {
 		return payment.Answer{Outcome: payment.NotSent, Failure: payment.InstitutionUnavailable}

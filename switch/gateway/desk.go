@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
 
 	"tongma/codec"
 	"tongma/institutions/object"
@@ -44,9 +45,22 @@ func (d *desk) begin(ctx *fasthttp.RequestCtx) {
 func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	d := g.desks.Get().(*desk)
 	d.begin(ctx)
-	d.serve()
-	d.ctx = nil
+	d.guarded()
+	d.ctx, d.body = nil, ""
 	g.desks.Put(d)
+}
+
+// guarded serves, and turns a broken invariant of our own into an error of this one
+// request: the payments of the others go on.
+func (d *desk) guarded() {
+	defer func() {
+		if fault := recover(); fault != nil {
+			d.gateway.options.Logger.Error("gateway: a request met a fault of our own",
+				zap.Any("fault", fault), zap.Stack("stack"))
+			d.refuse(&payment.Refusal{Failure: payment.InternalError})
+		}
+	}()
+	d.serve()
 }
 
 // act is one operation of the API.
@@ -124,8 +138,8 @@ func (d *desk) sealed(do func(*desk)) {
 	do(d)
 }
 
-// authenticate checks seal, time, licence and rate, in this order: nothing is told to
-// a caller that has not proved who it is.
+// authenticate checks seal, time, licence and rate, in this order. A caller that has
+// not proved who it is learns no more than whether an id is in the register.
 func (d *desk) authenticate() *payment.Refusal {
 	header := &d.ctx.Request.Header
 	institution, signature := header.Peek(seal.HeaderInstitution), header.Peek(seal.HeaderSignature)
@@ -134,7 +148,7 @@ func (d *desk) authenticate() *payment.Refusal {
 	}
 	table := d.gateway.options.Switchboard.Current()
 	if table == nil {
-		return &payment.Refusal{Failure: payment.NoRoute, Detail: "no routing table is in use"}
+		return &payment.Refusal{Failure: payment.NotReady, Detail: "no routing table is in use"}
 	}
 	entry, known := table.Register().Find(string(institution))
 	if !known {
@@ -173,8 +187,8 @@ func (d *desk) admit(sent []byte) *payment.Refusal {
 	return nil
 }
 
-// refuse answers with an error and writes the refusal down.
-func (d *desk) refuse(r *payment.Refusal) {
+// say answers with an error. A probe that is told so leaves no record.
+func (d *desk) say(r *payment.Refusal) {
 	d.out = append(d.out[:0], `{"error":{`...)
 	d.out = object.AppendField(d.out, "code", r.Failure.Code())
 	d.out = object.AppendField(d.out, "message", r.Failure.Sentence())
@@ -182,6 +196,11 @@ func (d *desk) refuse(r *payment.Refusal) {
 	d.out = object.AppendField(d.out, "detail", r.Detail)
 	d.out = append(d.out, '}', '}')
 	d.answer(r.Failure.HTTPStatus())
+}
+
+// refuse answers with an error and writes the refusal down.
+func (d *desk) refuse(r *payment.Refusal) {
+	d.say(r)
 	institution := d.caller
 	if institution == "" {
 		institution = clip(string(d.ctx.Request.Header.Peek(seal.HeaderInstitution)), 64)
@@ -271,12 +290,12 @@ func (d *desk) health() {
 
 func (d *desk) ready() {
 	if err := d.gateway.options.Engine.Ready(); err != nil {
-		d.refuse(&payment.Refusal{Failure: payment.JournalUnavailable})
+		d.say(&payment.Refusal{Failure: payment.JournalUnavailable})
 		return
 	}
 	table := d.gateway.options.Switchboard.Current()
 	if table == nil {
-		d.refuse(&payment.Refusal{Failure: payment.NoRoute, Detail: "no routing table is in use"})
+		d.say(&payment.Refusal{Failure: payment.NotReady, Detail: "no routing table is in use"})
 		return
 	}
 	d.out = append(d.out[:0], `{"status":"ready","table":`...)

@@ -156,6 +156,7 @@ func (g *Gateway) handleBroken(ctx *fasthttp.RequestCtx, err error) {
 	d := g.desks.Get().(*desk)
 	d.begin(ctx)
 	d.refuse(&payment.Refusal{Failure: failure})
+	d.ctx = nil
 	g.desks.Put(d)
 }
 

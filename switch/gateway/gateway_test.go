@@ -111,6 +111,15 @@ func TestBadInput(t *testing.T) {
 	body(payment.FieldInvalid, `{"request_id":"`+strings.Repeat("r", 65)+`","code":"6212345678901234567","amount_fen":100}`)
 	body(payment.FieldInvalid, pay(`,"scene":"moon"`))
 	body(payment.FieldInvalid, pay(`,"payer":{"institution":"lanternbank","account":"a"}`))
+	resolve := func(want payment.Failure, text string) {
+		t.Helper()
+		refused(want, wire{path: "/v1/resolve", body: text})
+	}
+	resolve(payment.UnknownField, `{"request_id":"r1","code":"https://qr.95516.com/00010000/1"}`)
+	resolve(payment.AmountInvalid, `{"code":"https://qr.95516.com/00010000/1","amount_fen":-5}`)
+	resolve(payment.MissingField, `{}`)
+	refused(payment.UnknownField, wire{path: "/v1/decode", body: `{"code":"6212345678901234567","amount_fen":5}`})
+	body(payment.TargetUnlicensed, `{"request_id":"r1","code":"https://qr.95516.com/00010000/1","amount_fen":1,"payer":{"institution":"rustbank","account":"a"}}`)
 	body(payment.CurrencyUnsupported, pay(`,"currency":"840"`))
 	body(payment.ModeMismatch, pay(`,"mode":"merchant_presented"`))
 	body(payment.CodeUnknown, strings.Replace(pay(""), "6212345678901234567", "hello", 1))

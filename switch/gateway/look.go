@@ -43,7 +43,7 @@ func (d *desk) findRequest() {
 // decode says what a code is, without moving anything. A payer's code is masked.
 func (d *desk) decode() {
 	var m payMessage
-	if !d.readCode(&m) {
+	if !d.readCode(decodeFields, &m) {
 		return
 	}
 	if err := d.gateway.options.Decoder.Decode(m.code, &d.code); err != nil {
@@ -65,9 +65,9 @@ func (d *desk) decode() {
 }
 
 // readCode reads a message that carries a code and perhaps an amount and a scene.
-func (d *desk) readCode(m *payMessage) bool {
+func (d *desk) readCode(allowed int, m *payMessage) bool {
 	d.copyBody()
-	refusal := readPay(d.body, m)
+	refusal := readPay(d.body, allowed, m)
 	if refusal == nil && m.code == "" {
 		refusal = &payment.Refusal{Failure: payment.MissingField, Field: "code"}
 	}
@@ -91,7 +91,11 @@ func (d *desk) refuseCode(err error) {
 // resolve asks the code's institution who is to be paid and how much.
 func (d *desk) resolve() {
 	var m payMessage
-	if !d.readCode(&m) {
+	if !d.readCode(resolveFields, &m) {
+		return
+	}
+	if m.hasAmount && !payment.Fen(m.amount).Valid() {
+		d.refuse(&payment.Refusal{Failure: payment.AmountInvalid, Field: "amount_fen"})
 		return
 	}
 	_, mode, refusal := d.read(&m)
@@ -132,6 +136,6 @@ func (d *desk) askIssuer(m *payMessage) payment.Answer {
 	defer cancel()
 	return d.gateway.options.Resolver.Resolve(ctx, &payment.Operation{
 		Kind: payment.Resolve, Institution: d.decision.Institution, Caller: d.caller,
-		Reference: "resolve", Code: m.code, Amount: payment.Fen(m.amount), Currency: d.code.Currency, Time: d.sent,
+		Code: m.code, Amount: payment.Fen(m.amount), Currency: d.code.Currency, Time: d.sent,
 	})
 }

@@ -41,14 +41,26 @@ const (
 	bitPayerAccount
 )
 
+// What each body may hold.
+const (
+	payFields     = bitPayerAccount<<1 - 1 // All of the above.
+	decodeFields  = bitCode
+	resolveFields = bitCode | bitAmount | bitScene
+)
+
 // message reads one object strictly: every key known, none twice.
 type message struct {
 	object.Reader
-	seen   int
-	failed *payment.Refusal
+	allowed int
+	seen    int
+	failed  *payment.Refusal
 }
 
 func (m *message) once(bit int, field string) bool {
+	if m.allowed&bit == 0 {
+		m.Reject(object.Unknown, "")
+		return false
+	}
 	if m.seen&bit != 0 {
 		m.Reject(object.Duplicate, field)
 		return false
@@ -108,10 +120,11 @@ func (m *message) refusal() *payment.Refusal {
 	return &payment.Refusal{Failure: payment.MalformedRequest}
 }
 
-// readPay reads the body of a payment, a resolution or a decoding.
-func readPay(body string, into *payMessage) *payment.Refusal {
+// readPay reads the body of a payment, a resolution or a decoding, of which each may
+// hold the allowed fields.
+func readPay(body string, allowed int, into *payMessage) *payment.Refusal {
 	*into = payMessage{}
-	var m message
+	m := message{allowed: allowed}
 	m.Reset(unsafe.Slice(unsafe.StringData(body), len(body))) // Read only.
 	for m.Next() {
 		switch string(m.Key) {
@@ -185,7 +198,7 @@ type turnBackMessage struct {
 
 func readTurnBack(body string, kind payment.Kind, into *turnBackMessage) *payment.Refusal {
 	*into = turnBackMessage{}
-	var m message
+	m := message{allowed: bitRequestID | bitAmount}
 	m.Reset(unsafe.Slice(unsafe.StringData(body), len(body))) // Read only.
 	for m.Next() {
 		switch {

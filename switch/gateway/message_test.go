@@ -35,7 +35,7 @@ func FuzzReadPay(f *testing.F) {
 	f.Add(pay(`,"scene":"touch"`))
 	f.Fuzz(func(t *testing.T, body string) {
 		var m payMessage
-		if readPay(body, &m) != nil {
+		if readPay(body, payFields, &m) != nil {
 			return
 		}
 		var want plainPay

@@ -20,7 +20,7 @@ func (d *desk) copyBody() { d.body = string(d.ctx.PostBody()) }
 func (d *desk) pay() {
 	d.copyBody()
 	var m payMessage
-	if refusal := readPay(d.body, &m); refusal != nil {
+	if refusal := readPay(d.body, payFields, &m); refusal != nil {
 		d.refuse(refusal)
 		return
 	}
@@ -80,7 +80,10 @@ func (d *desk) read(m *payMessage) (scene payment.Scene, mode payment.Mode, refu
 	if err := d.gateway.options.Decoder.Decode(m.code, &d.code); err != nil {
 		return 0, 0, codeRefusal(err)
 	}
-	mode, _ = payment.ParseMode(string(d.code.Mode))
+	mode, known := payment.ParseMode(string(d.code.Mode))
+	if !known { // Who shows the code decides who is debited: never guess.
+		return 0, 0, &payment.Refusal{Failure: payment.CodeInvalid, Field: "code", Detail: "mode is unknown"}
+	}
 	if m.mode != "" && m.mode != mode.String() {
 		return 0, 0, &payment.Refusal{Failure: payment.ModeMismatch, Field: "mode"}
 	}
@@ -173,9 +176,10 @@ func (d *desk) payerLeg(m *payMessage, r *engine.Request) *payment.Refusal {
 	if m.payerAccount == "" {
 		return &payment.Refusal{Failure: payment.MissingField, Field: "payer.account"}
 	}
-	register := d.gateway.options.Switchboard.Current().Register()
-	if err := register.Check(m.payerInstitution, d.now); err != nil {
-		return &payment.Refusal{Failure: payment.TargetUnlicensed, Field: "payer.institution"}
+	if err := d.gateway.options.Switchboard.Current().Permit(m.payerInstitution, &d.query); err != nil {
+		refusal := refusalOf(err)
+		refusal.Field = "payer.institution"
+		return refusal
 	}
 	r.Account = m.payerAccount
 	r.Payment.Legs = append(r.Payment.Legs,
@@ -185,7 +189,9 @@ func (d *desk) payerLeg(m *payMessage, r *engine.Request) *payment.Refusal {
 
 // digest names the request's content: what is asked, not when or under which key.
 func (d *desk) digest() payment.Digest {
-	d.out = append(append(d.out[:0], d.ctx.Path()...), d.body...)
+	d.out = append(append(d.out[:0], d.ctx.Method()...), '\n')
+	d.out = append(append(d.out, d.ctx.Path()...), '\n')
+	d.out = append(d.out, d.body...)
 	sum := sha256.Sum256(d.out)
 	return payment.Digest(sum[:16])
 }
@@ -251,7 +257,7 @@ var routeFailures = map[routing.Code]payment.Failure{
 	routing.OverAgreementLimit:    payment.AgreementLimit,
 	routing.Maintenance:           payment.Maintenance,
 	routing.TargetUnlicensed:      payment.TargetUnlicensed,
-	routing.TableAbsent:           payment.NoRoute,
+	routing.TableAbsent:           payment.NotReady,
 	routing.InstitutionUnknown:    payment.InstitutionUnknown,
 	routing.InstitutionUnlicensed: payment.InstitutionUnlicensed,
 	routing.InstitutionSuspended:  payment.InstitutionSuspended,

@@ -4,7 +4,9 @@ package payment
 // on the text. The zero value is no failure.
 type Failure uint8
 
-// The reasons for which a request is refused or a payment is not approved.
+// The reasons for which a request is refused or a payment is not approved. Their numbers
+// stand in journals: from the first release on a new one goes to the end, and none is
+// used again (testdata/failures.txt holds them to it).
 const (
 	NoFailure Failure = iota
 
@@ -52,6 +54,7 @@ const (
 	NotCancellable
 
 	// The switch.
+	NotReady
 	Overloaded
 	ShuttingDown
 	JournalUnavailable
@@ -132,6 +135,7 @@ var failures = [failureCount]failureText{
 	RefundExceeds:   {"refund_exceeds", 409, "The refunds together would exceed the payment."},
 	NotCancellable:  {"not_cancellable", 409, "The payment is not in a state that can be cancelled."},
 
+	NotReady:           {"not_ready", 503, "The switch has no routing table in use."},
 	Overloaded:         {"overloaded", 503, "The switch has as many payments in flight as it allows."},
 	ShuttingDown:       {"shutting_down", 503, "The switch is stopping."},
 	JournalUnavailable: {"journal_unavailable", 503, "The journal does not accept records."},
@@ -177,7 +181,11 @@ func (f Failure) Code() string {
 
 // Institutional reports whether f is a word that an institution may say of an operation.
 func (f Failure) Institutional() bool {
-	return f >= DeclinedByInstitution && f <= LegNotCancellable || f == CancelledByCaller || f == CancelledBySwitch
+	switch f {
+	case NoFailure, AnswerMismatch, AnswerUnreadable, AnswerMissing:
+		return false
+	}
+	return f.HTTPStatus() == 200
 }
 
 // String is Code, for logs and scripts.

@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -30,6 +31,23 @@ func TestEveryFailureHasCodeStatusAndSentence(t *testing.T) {
 	}
 	if Failure(255).Code() != InternalError.Code() {
 		t.Errorf("an impossible failure says %q", Failure(255).Code())
+	}
+}
+
+// The numbers of failures stand in journals: a line of the file is a number, for ever.
+func TestFailuresKeepTheirNumbers(t *testing.T) {
+	text, err := os.ReadFile("testdata/failures.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Fields(string(text))
+	if len(lines) != len(Failures()) {
+		t.Errorf("%d failures, %d lines", len(Failures()), len(lines))
+	}
+	for i, code := range lines {
+		if got := Failure(i + 1).Code(); got != code {
+			t.Errorf("number %d is %s, was %s", i+1, got, code)
+		}
 	}
 }
 
