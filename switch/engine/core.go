@@ -164,7 +164,7 @@ func (c *core) admit(l *life) payment.Failure {
 }
 
 func admitRefund(l, original *life) payment.Failure {
-	if original.Kind != payment.Pay || original.Status != payment.StatusApproved {
+	if original.Kind != payment.Pay || original.Status != payment.StatusApproved || original.undoing {
 		return payment.NotRefundable
 	}
 	if !l.Amount.Valid() {
@@ -214,10 +214,7 @@ func (c *core) enter(l *life) {
 	if l.original == nil {
 		return
 	}
-	l.original.dependants++
-	if l.Kind == payment.Refund {
-		l.original.reserved += l.Amount
-	}
+	l.attach()
 }
 
 // begin sends the first leg, or waits for the payment that l cancels, or is done at once.
@@ -302,6 +299,9 @@ func (c *core) settleOriginal(now time.Time, l *life) {
 		return
 	}
 	original.dependants--
+	if l.Kind == payment.Cancel {
+		original.undoing = false
+	}
 	approved := l.Status == payment.StatusApproved
 	switch {
 	case l.Kind == payment.Refund:

@@ -43,6 +43,11 @@ func (w *world) checkEnd() {
 				w.seed, id, sum, original.Amount, original.Refunded)
 		}
 	}
+	for id, sum := range refunded {
+		if original := w.ended[id]; original.Status != payment.StatusApproved {
+			w.t.Errorf("seed %d: %s is %s and %d of it was refunded", w.seed, id, original.Status, sum)
+		}
+	}
 	for _, l := range w.core.past {
 		if l.dependants > 0 && !w.manualDependant(l.ID) {
 			w.t.Errorf("seed %d: %s waits for a refund or cancel that is gone", w.seed, l.ID)

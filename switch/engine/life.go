@@ -44,6 +44,7 @@ type life struct {
 	followers     []*life     // Cancels that wait for the end of this payment.
 	original      *life       // The payment that this one refunds or cancels.
 	reserved      payment.Fen // Refunds in flight.
+	undoing       bool        // A cancel is at work on it, or is in people's hands: no refund beside it.
 	dependants    int         // Refunds and cancels at work on this ended payment.
 	due           time.Time   // The earliest time for which a timer was set.
 }
@@ -99,6 +100,17 @@ func (l *life) reference() string {
 		return leg.Original
 	}
 	return l.Reference(l.leg)
+}
+
+// attach tells the original that l is at work on it: a refund reserves its amount, a
+// cancel keeps refunds away.
+func (l *life) attach() {
+	l.original.dependants++
+	if l.Kind == payment.Refund {
+		l.original.reserved += l.Amount
+	} else {
+		l.original.undoing = true
+	}
 }
 
 // snapshot is a copy of the payment that stays as it is.

@@ -145,10 +145,7 @@ func (c *core) linkOriginal(l *life, find func(payment.ID) (*life, error)) error
 		c.past[l.Original] = original
 	}
 	l.original = original
-	original.dependants++
-	if l.Kind == payment.Refund {
-		original.reserved += l.Amount
-	}
+	l.attach()
 	return nil
 }
 

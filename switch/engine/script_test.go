@@ -224,7 +224,8 @@ func (s *script) restart() (string, error) {
 // recall is what the projection would tell of a payment that has ended.
 func (s *script) recall(id payment.ID) (*life, error) {
 	past := *s.ended[id]
-	past.reserved, past.dependants, past.followers, past.replied = 0, 0, nil, true
+	past.reserved, past.dependants, past.followers = 0, 0, nil
+	past.replied, past.undoing = true, false
 	s.ended[id] = &past
 	return &past, nil
 }
