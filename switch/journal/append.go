@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -49,7 +51,7 @@ func (s *Store) Append(expect uint64, records []Record, updates []Update) (Ticke
 		return nil, s.fail(err)
 	}
 	s.tail, s.hash = block.Sequence, block.Hash
-	return &ticket{store: s, batch: batch}, nil
+	return &ticket{store: s, batch: batch, sequence: block.Sequence}, nil
 }
 
 // apply hands batch to Pebble, which panics where its write-ahead log can no longer be
@@ -93,6 +95,9 @@ func stageUpdates(batch *pebble.Batch, updates []Update) error {
 
 // fail closes the log for good: the append may have been stored. s.mu is held.
 func (s *Store) fail(err error) error {
+	if s.failed == nil && strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
+		err = fmt.Errorf("%w: %w", ErrDiskFull, err) // Pebble keeps the text of the cause alone.
+	}
 	if s.failed == nil {
 		s.failed = fmt.Errorf("journal: %w: %w", ErrAppendFailed, err)
 	}
@@ -101,10 +106,11 @@ func (s *Store) fail(err error) error {
 
 // ticket is one append on its way to the disk.
 type ticket struct {
-	store *Store
-	batch *pebble.Batch
-	once  sync.Once
-	err   error
+	store    *Store
+	batch    *pebble.Batch
+	sequence uint64
+	once     sync.Once
+	err      error
 }
 
 // Wait is Ticket's.
@@ -113,11 +119,13 @@ func (t *ticket) Wait() error {
 		err := t.batch.SyncWait()
 		err = errors.Join(err, t.batch.Close())
 		t.batch = nil
+		t.store.mu.Lock()
+		defer t.store.mu.Unlock()
 		if err != nil {
-			t.store.mu.Lock()
 			t.err = t.store.fail(err)
-			t.store.mu.Unlock()
+			return
 		}
+		t.store.durable = max(t.store.durable, t.sequence)
 	})
 	return t.err
 }

@@ -49,8 +49,11 @@ func (s *Store) Newest() (uint64, []byte, error) {
 		sequence, state = at, append([]byte(nil), value[sha256.Size:]...)
 		return false
 	})
-	if err == nil && sequence < s.anchor {
-		return 0, nil, fmt.Errorf("journal: %w: the log begins after block %d and no snapshot reaches it", ErrSnapshot, s.anchor)
+	s.mu.Lock()
+	anchor := s.anchor
+	s.mu.Unlock()
+	if err == nil && sequence < anchor {
+		return 0, nil, fmt.Errorf("journal: %w: the log begins after block %d and no snapshot reaches it", ErrSnapshot, anchor)
 	}
 	return sequence, state, err
 }

@@ -87,6 +87,8 @@ type Store struct {
 	anchor   uint64 // Newest trimmed sequence; 0 where nothing was trimmed.
 	anchored [32]byte
 	failed   error
+	durable  uint64 // Newest sequence whose ticket was waited for.
+	marked   uint64 // What the mark says; the disk watcher's, and Close's after it.
 
 	settings  settings
 	diskFault atomic.Pointer[error]
@@ -160,6 +162,9 @@ func (s *Store) begin() error {
 		return err
 	}
 	if err := s.readTail(); err != nil {
+		return err
+	}
+	if err := s.checkMark(); err != nil {
 		return err
 	}
 	if err := s.settings.load(s.db); err != nil {
@@ -267,7 +272,10 @@ func (s *Store) Epoch() uint64 { return s.epoch }
 func (s *Store) Close() error {
 	close(s.closing)
 	s.closed.Wait()
-	return s.db.Close()
+	if s.options.ReadOnly {
+		return s.db.Close()
+	}
+	return errors.Join(s.writeMark(), s.db.Close())
 }
 
 // watchDisk keeps the answer of Accepting fresh.
@@ -280,7 +288,7 @@ func (s *Store) watchDisk() {
 		case <-s.closing:
 			return
 		case <-ticker.C:
-			if err := s.checkDisk(); err != nil {
+			if err := errors.Join(s.checkDisk(), s.writeMark()); err != nil {
 				s.diskFault.Store(&err)
 			} else {
 				s.diskFault.Store(nil)

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -158,6 +160,36 @@ func TestOversizedBlockIsRefusedAndHarmless(t *testing.T) {
 	appendBlocks(t, s, 2)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A byte that flips in the write-ahead log makes Pebble read a shorter log: the mark
+// tells that it was longer.
+func TestDamagedWriteAheadLogIsRefused(t *testing.T) {
+	for _, percent := range []int{10, 50, 90, 97} {
+		place := t.TempDir()
+		s := openStore(t, options(place))
+		appendBlocks(t, s, 400)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		files, err := filepath.Glob(filepath.Join(place, "*.log"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no write-ahead log in %s: %v", place, err)
+		}
+		data, err := os.ReadFile(files[len(files)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		data[len(data)*percent/100] ^= 0x10
+		if err := os.WriteFile(files[len(files)-1], data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := journal.Open(options(place)); err == nil {
+			tail, _ := s.Tail()
+			t.Errorf("a byte at %d %%: opened with %d of 400 blocks", percent, tail)
+			_ = s.Close()
+		}
 	}
 }
 

@@ -302,6 +302,7 @@ func testDamage(t *testing.T, e Engine) {
 		{"FlippedMagic", 5, flip(0), journal.ErrCorruptBlock},
 		{"ForeignVersion", 5, flip(3), journal.ErrForeignVersion},
 		{"Missing", 5, func([]byte) []byte { return nil }, journal.ErrGap},
+		{"MissingTail", 9, func([]byte) []byte { return nil }, journal.ErrGap},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			place := t.TempDir()
