@@ -51,9 +51,11 @@ func damage(place string, sequence uint64, change func([]byte) []byte) error {
 	return errors.Join(err, db.Set(key, changed, pebble.Sync), db.Close())
 }
 
-func TestContract(t *testing.T) {
-	journaltest.Run(t, journaltest.Engine{Open: open, Damage: damage})
-}
+var embedded = journaltest.Engine{Open: open, Damage: damage}
+
+func TestMain(m *testing.M) { journaltest.Main(m, embedded) }
+
+func TestContract(t *testing.T) { journaltest.Run(t, embedded) }
 
 func openStore(t *testing.T, o journal.Options) *journal.Store {
 	t.Helper()

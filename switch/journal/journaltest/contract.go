@@ -44,6 +44,8 @@ func Run(t *testing.T, engine Engine) {
 		{"Trim", testTrim},
 		{"Locked", testLocked},
 		{"Damage", testDamage},
+		{"Kill", testKill},
+		{"PowerCut", testPowerCut},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, engine) })
 	}

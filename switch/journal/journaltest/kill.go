@@ -1,4 +1,4 @@
-package journal_test
+package journaltest
 
 import (
 	"bufio"
@@ -18,17 +18,18 @@ import (
 // journal that the child appends to until it is killed.
 const childDirectory = "TONGMA_TEST_JOURNAL"
 
-func TestMain(m *testing.M) {
+// Main is the TestMain of an engine's tests: the contract kills child processes of the
+// test binary, which append to the journal that their environment names.
+func Main(m *testing.M, engine Engine) {
 	if directory := os.Getenv(childDirectory); directory != "" {
-		appendUntilKilled(directory)
+		appendUntilKilled(engine, directory)
 	}
 	os.Exit(m.Run())
 }
 
 // appendUntilKilled keeps two blocks on their way and prints each sequence once it is durable.
-func appendUntilKilled(directory string) {
-	o := options(directory)
-	s, err := journal.Open(o)
+func appendUntilKilled(engine Engine, directory string) {
+	s, err := engine.Open(directory)
 	if err != nil {
 		fmt.Println("fault", err)
 		os.Exit(1)
@@ -56,13 +57,13 @@ func appendUntilKilled(directory string) {
 	}
 }
 
-// TestKill kills a writing process at random instants: every block that it was told is
+// testKill kills a writing process at random instants: every block that it was told is
 // durable is there, with its view, and the chain holds.
-func TestKill(t *testing.T) {
+func testKill(t *testing.T, e Engine) {
 	place := t.TempDir()
 	for round := range 5 {
 		acknowledged := killWriter(t, place, time.Duration(20+rand.IntN(150))*time.Millisecond)
-		s := openStore(t, options(place))
+		s := e.open(t, place)
 		tail, _ := s.Tail()
 		if tail < acknowledged {
 			t.Errorf("round %d: the log ends at %d, but %d was acknowledged", round, tail, acknowledged)
@@ -77,9 +78,7 @@ func TestKill(t *testing.T) {
 		if err != nil {
 			t.Errorf("round %d: %v", round, err)
 		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
+		closeStore(t, s)
 	}
 }
 
