@@ -175,10 +175,16 @@ func admitRefund(l, original *life) payment.Failure {
 	}
 	inherit(l, original)
 	l.Legs = refundLegs(&original.Payment, l.Institution, l.Amount)
+	if len(l.Legs) == 0 && l.Institution != original.Institution {
+		return payment.NotAParty // It would decide alone for the side that nobody calls.
+	}
 	return payment.NoFailure
 }
 
 func (c *core) admitCancel(l, original *life) payment.Failure {
+	if l.Institution != original.Institution {
+		return payment.NotAParty // Who was told "approved" must be the one who takes it back.
+	}
 	if original.Kind != payment.Pay || original.phase == phaseManual || original.Refunded > 0 {
 		return payment.NotCancellable
 	}
