@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -50,6 +51,7 @@ type Engine struct {
 	options    Options
 	projection projection
 	inbox      inbox
+	refusals   refusals
 	writer     *writer
 	failed     atomic.Pointer[error] // Set when the journal refused: nothing is accepted any more.
 	stopping   atomic.Bool
@@ -67,6 +69,7 @@ func Open(options Options) (*Engine, error) {
 	e := &Engine{options: options, idle: make(chan struct{})}
 	e.projection = projection{log: options.Log, view: options.View}
 	e.inbox.ready = make(chan struct{}, 1)
+	e.refusals.perSecond = options.Limits.RefusalsPerSecond
 	e.writer = newWriter(e)
 	if err := e.writer.replay(); err != nil {
 		return nil, fmt.Errorf("engine: cannot replay the journal: %w", err)
@@ -202,7 +205,11 @@ func (e *Engine) Refused(note Refused) {
 	if e.failed.Load() != nil {
 		return
 	}
-	e.inbox.put(input{event: event{kind: eventRefused}, refused: &note})
+	suppressed, keep := e.refusals.keep(time.Now())
+	if !keep {
+		return
+	}
+	e.inbox.put(input{event: event{kind: eventRefused}, refused: &note, suppressed: suppressed})
 }
 
 // Stop takes no more payments, waits until those at work have ended or ctx is done,
@@ -224,7 +231,8 @@ func (e *Engine) Stop(ctx context.Context) error {
 }
 
 // inbox is where events wait for the writer. It has no limit of its own: what comes in
-// is bounded by the gateway's connections and by the operations that were sent.
+// is bounded by the gateway's connections, by the operations that were sent and by the
+// refusals that are kept in a second.
 type inbox struct {
 	mu    sync.Mutex
 	list  []input
@@ -237,6 +245,7 @@ type input struct {
 	look        payment.ID
 	lookRequest requestKey
 	refused     *Refused
+	suppressed  uint64 // refused: how many were not kept since the last one that was.
 }
 
 func (b *inbox) put(in input) {

@@ -76,6 +76,7 @@ func (w *world) checkPayment(p *payment.Payment, refunded map[payment.ID]payment
 	default:
 		w.t.Errorf("seed %d: %s ended as %s", w.seed, p.ID, p.Status)
 	}
+	w.checkAsker(p)
 	if p.Kind == payment.Cancel {
 		w.tally.cancels++
 		return // Its legs are the original's, which is checked itself.
@@ -86,6 +87,19 @@ func (w *world) checkPayment(p *payment.Payment, refunded map[payment.ID]payment
 	if p.Kind == payment.Refund && p.Status == payment.StatusApproved {
 		w.tally.refunds++
 		refunded[p.Original] += p.Amount
+	}
+}
+
+// checkAsker holds that only the caller of a payment takes it back, and that nobody but
+// the caller refunds without an institution being asked.
+func (w *world) checkAsker(p *payment.Payment) {
+	original := w.ended[p.Original]
+	if p.Original == "" || p.Institution == original.Institution {
+		return
+	}
+	if p.Kind == payment.Cancel || len(p.Legs) == 0 || !original.Party(p.Institution) {
+		w.t.Errorf("seed %d: %s by %s turns %s of %s round", w.seed, p.ID, p.Institution,
+			original.ID, original.Institution)
 	}
 }
 

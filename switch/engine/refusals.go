@@ -2,41 +2,44 @@ package engine
 
 import (
 	"encoding/binary"
+	"sync"
 	"time"
 
 	"tongma/switch/journal"
 )
 
-// refusals bounds how many refusals of a second are kept one by one.
+// refusals bounds how many refusals of a second are kept one by one. It stands before
+// the writer's inbox, so that a flood of refused requests costs a counter each.
 type refusals struct {
+	mu         sync.Mutex
 	perSecond  int
 	second     int64
 	kept       int
 	suppressed uint64 // Not kept since the last one that was.
 }
 
-// keep reports whether one more refusal may be written down now.
-func (r *refusals) keep(now time.Time) bool {
+// keep reports whether one more refusal may be written down now, and how many were not
+// since the last one that was.
+func (r *refusals) keep(now time.Time) (suppressed uint64, keep bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if second := now.Unix(); second != r.second {
 		r.second, r.kept = second, 0
 	}
 	if r.kept >= r.perSecond {
 		r.suppressed++
-		return false
+		return 0, false
 	}
 	r.kept++
-	return true
+	suppressed, r.suppressed = r.suppressed, 0
+	return suppressed, true
 }
 
 // refuse writes down that a request was refused before it became a payment.
-func (w *writer) refuse(now time.Time, note *Refused) {
-	if !w.refusals.keep(now) {
-		return
-	}
+func (w *writer) refuse(in *input) {
 	b := w.batch
 	from := len(b.bodies)
-	b.bodies = appendRefused(b.bodies, note, w.refusals.suppressed)
-	w.refusals.suppressed = 0
+	b.bodies = appendRefused(b.bodies, in.refused, in.suppressed)
 	b.spans = append(b.spans, span{from, len(b.bodies)})
 	b.records = append(b.records, journal.Record{Kind: uint8(recordRefused), Version: recordVersion})
 	if len(b.records) >= w.options.Limits.BlockRecordsMax {

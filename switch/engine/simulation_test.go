@@ -218,7 +218,7 @@ func (w *world) traffic(i int) {
 		w.submit(&changed)
 	default:
 		r := Request{Payment: payment.Payment{
-			Kind: payment.Refund, Original: old.id, Institution: old.request.Payment.Institution,
+			Kind: payment.Refund, Original: old.id, Institution: w.asker(&old.request.Payment),
 			RequestID: fmt.Sprint("f", i), Amount: payment.Fen(1 + w.rng.IntN(int(old.request.Payment.Amount))),
 			Requested: time.Now(),
 		}}
@@ -227,6 +227,16 @@ func (w *world) traffic(i int) {
 		}
 		w.order(r)
 	}
+}
+
+// asker is who wants a payment turned round: mostly its caller, now and then somebody
+// else who takes part in it, or nobody of the kind.
+func (w *world) asker(p *payment.Payment) string {
+	others := []string{"acquirer", "stranger", "lanternbank", "riverbank"}
+	if i := w.rng.IntN(3 * len(others)); i < len(others) {
+		return others[i]
+	}
+	return p.Institution
 }
 
 func (w *world) newPayment(i int) Request {

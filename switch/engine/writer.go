@@ -33,7 +33,6 @@ type writer struct {
 	snapshotAt   uint64         // Sequence of the newest snapshot.
 	lastTicket   journal.Ticket // Of the newest block.
 	snapshotting chan struct{}
-	refusals     refusals
 }
 
 // batch is one block and what may happen when it is durable.
@@ -63,6 +62,9 @@ func (b *batch) reset() {
 	b.ticket = nil
 }
 
+// spareMax bounds the inputs whose room is kept from one turn to the next.
+const spareMax = 8192
+
 // idle time after which the writer looks at its timers in any case.
 const idleMax = time.Second
 
@@ -81,7 +83,6 @@ func newWriter(e *Engine) *writer {
 	for range e.options.Limits.BlocksInFlight {
 		w.free <- new(batch)
 	}
-	w.refusals.perSecond = e.options.Limits.RefusalsPerSecond
 	return w
 }
 
@@ -123,6 +124,9 @@ func (w *writer) turn() {
 		w.input(now, &inputs[i])
 	}
 	clear(inputs)
+	if cap(inputs) > spareMax {
+		inputs = nil // A flood is over; what it needed is given back.
+	}
 	w.spare = inputs
 	for id, ok := w.timers.due(now); ok; id, ok = w.timers.due(now) {
 		w.decide(now, &event{kind: eventDue, id: id})
@@ -137,7 +141,7 @@ func (w *writer) input(now time.Time, in *input) {
 	case eventLook:
 		w.find(in)
 	case eventRefused:
-		w.refuse(now, in.refused)
+		w.refuse(in)
 	case eventStop:
 		w.stop = true
 	default:

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ type desk struct {
 	sent    time.Time // The request's own time.
 	key     *seal.Key
 	request string // The request id, once it was read.
+	path    string // As it stood on the wire: an alias of a path is another path.
+	search  string // What followed its question mark.
 
 	code     codec.Code
 	query    routing.Query
@@ -38,6 +41,7 @@ func (d *desk) begin(ctx *fasthttp.RequestCtx) {
 	d.ctx, d.now = ctx, time.Now()
 	d.caller, d.request, d.body, d.key = "", "", "", nil
 	d.sent = time.Time{}
+	d.path, d.search, _ = strings.Cut(string(ctx.Request.Header.RequestURI()), "?")
 	d.out = d.out[:0]
 }
 
@@ -79,25 +83,59 @@ var acts = map[string]act{
 }
 
 func (d *desk) serve() {
-	path := string(d.ctx.Path())
-	if path == "/v1/payments" {
-		if d.ctx.IsPost() {
-			d.sealed((*desk).pay)
-		} else {
-			d.serveAct(act{method: "GET", do: (*desk).findRequest})
-		}
+	if d.framedTwice() {
+		d.ctx.SetConnectionClose() // Who reads it the other way finds the next request elsewhere.
+		d.refuse(&payment.Refusal{Failure: payment.FramingInvalid})
 		return
 	}
-	if rest, ok := strings.CutPrefix(path, "/v1/payments/"); ok {
+	if d.path == "/v1/payments" {
+		d.servePayments()
+		return
+	}
+	if d.search != "" {
+		d.refuse(&payment.Refusal{Failure: payment.PathUnknown, Detail: "it takes no query"})
+		return
+	}
+	if rest, ok := strings.CutPrefix(d.path, "/v1/payments/"); ok {
 		d.servePayment(rest)
 		return
 	}
-	a, ok := acts[path]
+	a, ok := acts[d.path]
 	if !ok {
 		d.refuse(&payment.Refusal{Failure: payment.PathUnknown})
 		return
 	}
 	d.serveAct(a)
+}
+
+// framedTwice reports whether the request carries a length beside a transfer coding:
+// two readers on its way can disagree where it ends (RFC 9112, clause 6.1).
+func (d *desk) framedTwice() bool {
+	header := &d.ctx.Request.Header
+	if header.ContentLength() >= 0 {
+		return false
+	}
+	for line := range bytes.SplitSeq(header.RawHeaders(), []byte("\n")) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		if bytes.EqualFold(bytes.TrimSpace(name), []byte("Content-Length")) {
+			return true
+		}
+	}
+	return false
+}
+
+// servePayments serves the collection: a new payment, or a look-up by request id.
+func (d *desk) servePayments() {
+	switch {
+	case d.ctx.IsPost() && d.search == "":
+		d.sealed((*desk).pay)
+	case d.ctx.IsPost():
+		d.refuse(&payment.Refusal{Failure: payment.PathUnknown, Detail: "POST takes no query"})
+	case d.ctx.IsGet():
+		d.sealed((*desk).findRequest)
+	default:
+		d.refuse(&payment.Refusal{Failure: payment.MethodNotAllowed, Detail: "want GET or POST"})
+	}
 }
 
 func (d *desk) serveAct(a act) {
@@ -146,6 +184,10 @@ func (d *desk) authenticate() *payment.Refusal {
 	if len(institution) == 0 || len(signature) == 0 {
 		return &payment.Refusal{Failure: payment.SignatureMissing}
 	}
+	sent := header.Peek(seal.HeaderTime)
+	if len(sent) == 0 {
+		return &payment.Refusal{Failure: payment.TimeMissing, Field: seal.HeaderTime}
+	}
 	table := d.gateway.options.Switchboard.Current()
 	if table == nil {
 		return &payment.Refusal{Failure: payment.NotReady, Detail: "no routing table is in use"}
@@ -153,10 +195,6 @@ func (d *desk) authenticate() *payment.Refusal {
 	entry, known := table.Register().Find(string(institution))
 	if !known {
 		return &payment.Refusal{Failure: payment.InstitutionUnknown}
-	}
-	sent := header.Peek(seal.HeaderTime)
-	if len(sent) == 0 {
-		return &payment.Refusal{Failure: payment.TimeMissing, Field: seal.HeaderTime}
 	}
 	key := d.gateway.options.Ring.Find(institution, header.Peek(seal.HeaderKey), d.now)
 	body := d.ctx.PostBody()
@@ -206,7 +244,7 @@ func (d *desk) refuse(r *payment.Refusal) {
 		institution = clip(string(d.ctx.Request.Header.Peek(seal.HeaderInstitution)), 64)
 	}
 	d.gateway.options.Engine.Refused(engine.Refused{
-		Institution: institution, RequestID: d.request, Path: clip(string(d.ctx.Path()), 128),
+		Institution: institution, RequestID: d.request, Path: clip(d.path, 128),
 		Failure: r.Failure, Time: d.now.UTC(),
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
 	"tongma/codec"
@@ -52,6 +53,20 @@ func (e *decider) Submit(r *engine.Request) (payment.Payment, error) {
 		p.Amount = 1 // A cancel's amount is its original's.
 	}
 	return p, nil
+}
+
+// remember makes the decider know p as if it had been asked for.
+func (e *decider) remember(p payment.Payment) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.last = &engine.Request{Payment: p}
+}
+
+// newPost is an empty request of the method of all that moves money.
+func newPost() *fasthttp.RequestCtx {
+	ctx := new(fasthttp.RequestCtx)
+	ctx.Request.Header.SetMethod(fasthttp.MethodPost)
+	return ctx
 }
 
 // Find is Engine's.

@@ -150,8 +150,11 @@ func (g *Gateway) Shutdown(ctx context.Context) error { return g.server.Shutdown
 func (g *Gateway) handleBroken(ctx *fasthttp.RequestCtx, err error) {
 	failure := payment.MalformedRequest
 	var small *fasthttp.ErrSmallBuffer
-	if errors.Is(err, fasthttp.ErrBodyTooLarge) || errors.As(err, &small) {
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		failure = payment.BodyTooLarge
+	case errors.As(err, &small):
+		failure = payment.HeadersTooLarge
 	}
 	d := g.desks.Get().(*desk)
 	d.begin(ctx)

@@ -27,9 +27,14 @@ func (d *desk) find(id payment.ID) {
 
 // findRequest tells how the payment stands that the caller asked for under a request id.
 func (d *desk) findRequest() {
-	requestID := string(d.ctx.QueryArgs().Peek("request_id"))
-	if requestID == "" || len(requestID) > requestIDMax {
+	arguments := d.ctx.QueryArgs()
+	requestID := string(arguments.Peek("request_id"))
+	switch {
+	case requestID == "":
 		d.refuse(&payment.Refusal{Failure: payment.MissingField, Field: "request_id"})
+		return
+	case len(requestID) > requestIDMax || arguments.Len() != 1:
+		d.refuse(&payment.Refusal{Failure: payment.FieldInvalid, Field: "request_id", Detail: "want one, and nothing else"})
 		return
 	}
 	p, err := d.gateway.options.Engine.FindRequest(d.caller, requestID)

@@ -27,10 +27,32 @@ func (d *desk) pay() {
 	d.request = m.requestID
 	r, refusal := d.decide(&m)
 	if refusal != nil {
-		d.refuse(refusal)
+		d.refuseUnlessAsked(refusal)
 		return
 	}
 	d.submit(r)
+}
+
+// refuseUnlessAsked refuses a request that is not the repeat of one that was taken. What
+// was taken keeps its answer: the table, the code rules and the agreements may have
+// changed since, and a refusal would say of money that moved that it did not.
+func (d *desk) refuseUnlessAsked(refusal *payment.Refusal) {
+	if d.request == "" {
+		d.refuse(refusal)
+		return
+	}
+	p, err := d.gateway.options.Engine.FindRequest(d.caller, d.request)
+	var unknown *payment.Refusal
+	switch {
+	case errors.As(err, &unknown) && unknown.Failure == payment.PaymentNotFound:
+		d.refuse(refusal)
+	case err != nil:
+		d.fail(err)
+	case p.Digest != d.digest():
+		d.refuse(&payment.Refusal{Failure: payment.RequestConflict})
+	default:
+		d.reply(&p)
+	}
 }
 
 func (d *desk) submit(r *engine.Request) {
@@ -190,7 +212,7 @@ func (d *desk) payerLeg(m *payMessage, r *engine.Request) *payment.Refusal {
 // digest names the request's content: what is asked, not when or under which key.
 func (d *desk) digest() payment.Digest {
 	d.out = append(append(d.out[:0], d.ctx.Method()...), '\n')
-	d.out = append(append(d.out, d.ctx.Path()...), '\n')
+	d.out = append(append(d.out, d.path...), '\n')
 	d.out = append(d.out, d.body...)
 	sum := sha256.Sum256(d.out)
 	return payment.Digest(sum[:16])

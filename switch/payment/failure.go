@@ -83,6 +83,10 @@ const (
 	CancelledByCaller
 	CancelledBySwitch
 
+	// The message, again: numbers only grow.
+	HeadersTooLarge
+	FramingInvalid
+
 	failureCount // Number of failures; keep last.
 )
 
@@ -108,6 +112,8 @@ var failures = [failureCount]failureText{
 	CurrencyUnsupported: {"currency_unsupported", 400, "The currency is not one that the switch moves."},
 	TimeMissing:         {"time_missing", 400, "The request carries no time."},
 	TimeOutsideWindow:   {"time_outside_window", 400, "The request's time is outside the replay window."},
+	HeadersTooLarge:     {"headers_too_large", 431, "The request line and the headers are larger than the limit."},
+	FramingInvalid:      {"framing_invalid", 400, "The request says in two ways how long its body is."},
 	PathUnknown:         {"path_unknown", 404, "There is nothing at this path."},
 	MethodNotAllowed:    {"method_not_allowed", 405, "The path does not take this method."},
 
