@@ -14,6 +14,7 @@ import (
 type routeCommand struct {
 	Check   routeCheckCommand   `cmd:"" help:"Check a table as it would be before activation; exit 1 if it has errors."`
 	Explain routeExplainCommand `cmd:"" help:"Say where a code goes, and why not elsewhere."`
+	Diff    routeDiffCommand    `cmd:"" help:"Say in words what a new table changes."`
 }
 
 // routeFiles are the files that every question needs.
