@@ -55,7 +55,10 @@ func Bundle(files fs.FS, name string) ([]byte, error) {
 			return nil, fmt.Errorf("routing: cannot bundle list %s: %w", list.rule.id, err)
 		}
 	}
-	return packed.Bytes(), z.Close()
+	if err := z.Close(); err != nil {
+		return nil, fmt.Errorf("routing: cannot bundle table: %w", err)
+	}
+	return packed.Bytes(), nil
 }
 
 // LoadBundle compiles the table in a bundle; see LoadFS, whose limits hold here too.
