@@ -13,6 +13,7 @@ import (
 	"tongma/switch/engine"
 	"tongma/switch/gateway"
 	"tongma/switch/journal"
+	"tongma/switch/ledger"
 )
 
 // configuration is what `switch serve` runs with: one YAML file, whose relative paths
@@ -31,6 +32,8 @@ type configuration struct {
 	DrainMax     time.Duration         `yaml:"drain_max"`     // How long a stop waits for payments at work.
 	Gateway      gateway.Limits        `yaml:"gateway"`
 	Engine       engine.Limits         `yaml:"engine"`
+	Ledger       ledger.Limits         `yaml:"ledger"` // Caps.
+	Fees         ledger.Schedule       `yaml:"fees"`
 	Institutions []institutionSettings `yaml:"institutions"`
 }
 
@@ -53,6 +56,7 @@ func defaultConfiguration() configuration {
 		DrainMax:    10 * time.Second,
 		Gateway:     gateway.DefaultLimits(),
 		Engine:      engine.DefaultLimits(),
+		Ledger:      ledger.DefaultLimits(),
 	}
 }
 
@@ -87,7 +91,7 @@ func loadConfiguration(file string) (configuration, error) {
 }
 
 func (c *configuration) validate() error {
-	faults := []error{c.Gateway.Validate()}
+	faults := []error{c.Gateway.Validate(), c.Ledger.Validate(), c.Fees.Validate()}
 	if c.Listen == "" || c.Institution == "" {
 		faults = append(faults, errors.New("listen and institution must be given"))
 	}

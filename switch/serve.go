@@ -24,6 +24,7 @@ import (
 	"tongma/switch/engine"
 	"tongma/switch/gateway"
 	"tongma/switch/journal"
+	"tongma/switch/ledger"
 	"tongma/switch/payment"
 )
 
@@ -147,7 +148,7 @@ func (s *assembly) openEngine(ring *seal.Ring) error {
 	s.engine, err = engine.Open(engine.Options{
 		Shard: s.config.Shard, Limits: s.config.Engine, Plans: s.config.plans(),
 		Log: s.store, View: s.store, Snapshots: s.store, Sender: s.network, Logger: s.log,
-		Progress: progressLine(),
+		Ledger: ledger.New(s.config.Ledger, &s.config.Fees), Progress: progressLine(),
 	})
 	return err
 }

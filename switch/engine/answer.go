@@ -105,13 +105,20 @@ func (c *core) legNotSent(now time.Time, l *life, a *payment.Answer) {
 // failOver gives the leg to the next target, if one is left. Only a leg of which nothing
 // left us may be given away.
 func (c *core) failOver(now time.Time, l *life) bool {
-	if len(l.alternatives) == 0 || l.leg != len(l.Legs)-1 {
-		return false
+	leg := l.current()
+	was := leg.Institution
+	for len(l.alternatives) > 0 && l.leg == len(l.Legs)-1 {
+		c.free(l)
+		leg.Institution, l.alternatives = l.alternatives[0], l.alternatives[1:]
+		if c.hold(l) != payment.NoFailure {
+			leg.Institution = was // The next one has no liquidity left.
+			continue
+		}
+		c.record(l, recordRoute)
+		c.send(now, l)
+		return true
 	}
-	l.current().Institution, l.alternatives = l.alternatives[0], l.alternatives[1:]
-	c.record(l, recordRoute)
-	c.send(now, l)
-	return true
+	return false
 }
 
 // ask starts the query plan of the leg at hand.

@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"tongma/switch/ledger"
 	"tongma/switch/payment"
 )
 
@@ -16,17 +17,20 @@ type core struct {
 	asked   map[requestKey]*life // Lives by who asked and under which id.
 	past    map[payment.ID]*life // Ended payments that a refund or a cancel is at work on.
 	working int                  // Lives that are not in people's hands.
+	book    *ledger.Book
 	out     []action
 	touched []*life // Lives whose next deadline may have changed in this step.
+	lines   []payment.Posting
 }
 
 // requestKey is what idempotency goes by.
 type requestKey struct{ institution, requestID string }
 
-func newCore(limits Limits, plans map[string]Plan) *core {
+func newCore(limits Limits, plans map[string]Plan, book *ledger.Book) *core {
 	return &core{
 		limits: limits,
 		plans:  plans,
+		book:   book,
 		lives:  make(map[payment.ID]*life),
 		asked:  make(map[requestKey]*life),
 		past:   make(map[payment.ID]*life),
@@ -37,7 +41,7 @@ func newCore(limits Limits, plans map[string]Plan) *core {
 // durable before anything else of the same step is done. The slice is valid until the
 // next step.
 func (c *core) step(now time.Time, ev *event) []action {
-	c.out = c.out[:0]
+	c.out, c.lines = c.out[:0], c.lines[:0]
 	switch ev.kind {
 	case eventAccept:
 		c.accept(now, ev)
@@ -108,6 +112,10 @@ func (c *core) accept(now time.Time, ev *event) {
 	}
 	l := c.newLife(now, ev)
 	if failure := c.admit(l); failure != payment.NoFailure {
+		c.refuse(ev, failure)
+		return
+	}
+	if failure := c.hold(l); failure != payment.NoFailure {
 		c.refuse(ev, failure)
 		return
 	}
@@ -287,7 +295,7 @@ func (c *core) finish(now time.Time, l *life, status payment.Status, failure pay
 	}
 	delete(c.lives, l.ID)
 	delete(c.asked, requestKey{l.Institution, l.RequestID})
-	c.record(l, recordOutcome)
+	c.out = append(c.out, action{kind: actionRecord, life: l, record: recordOutcome, postings: c.settle(l)})
 	c.settleOriginal(now, l)
 	c.reply(l)
 	for _, follower := range l.followers {
@@ -337,6 +345,10 @@ func (c *core) reply(l *life) {
 func (c *core) follow(now time.Time, l *life) {
 	switch l.original.Status {
 	case payment.StatusApproved:
+		if failure := c.hold(l); failure != payment.NoFailure {
+			c.finish(now, l, payment.StatusDeclined, failure)
+			return
+		}
 		c.beginCancel(now, l)
 		if !l.ended() {
 			// Durable before the first cancel leaves: a restart must not take it for unsent.

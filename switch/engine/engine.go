@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"tongma/switch/journal"
+	"tongma/switch/ledger"
 	"tongma/switch/payment"
 )
 
@@ -38,9 +39,9 @@ type Options struct {
 	Snapshots Snapshots
 	Sender    Sender
 	Logger    *zap.Logger
-	// Postings is what an approved payment posts; nil where no ledger is kept. The lines
-	// must sum to zero.
-	Postings func(p *payment.Payment) []payment.Posting
+	// Ledger is the shard's book, empty: replay fills it. Nil keeps one without limits or
+	// fees. It belongs to the engine from Open on.
+	Ledger *ledger.Book
 	// Progress is told while the journal is replayed: blocks done, of how many.
 	Progress func(done, total uint64)
 }
@@ -65,6 +66,9 @@ type Engine struct {
 func Open(options Options) (*Engine, error) {
 	if err := options.Validate(); err != nil {
 		return nil, err
+	}
+	if options.Ledger == nil {
+		options.Ledger = ledger.New(ledger.DefaultLimits(), nil)
 	}
 	e := &Engine{options: options, idle: make(chan struct{})}
 	e.projection = projection{log: options.Log, view: options.View}

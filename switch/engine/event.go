@@ -55,6 +55,8 @@ type action struct {
 	refusal payment.Failure
 	calls   *call // refuse, same
 	note    evidence
+
+	postings []payment.Posting // record: of an outcome; valid until the next step
 }
 
 // evidence is an answer that changed nothing and is kept.

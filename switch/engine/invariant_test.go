@@ -1,6 +1,9 @@
 package engine
 
-import "tongma/switch/payment"
+import (
+	"tongma/switch/ledger"
+	"tongma/switch/payment"
+)
 
 // check holds the invariants that are true after every step.
 func (w *world) check() {
@@ -19,6 +22,7 @@ func (w *world) check() {
 			w.t.Errorf("seed %d: %s is at work and nothing will ever wake it", w.seed, id)
 		}
 	}
+	w.checkBook()
 	for _, l := range w.core.past {
 		if l.reserved < 0 || l.Refunded+l.reserved > l.Amount {
 			w.t.Errorf("seed %d: %s of %d has %d refunded and %d reserved", w.seed, l.ID, l.Amount, l.Refunded, l.reserved)
@@ -37,6 +41,7 @@ func (w *world) checkEnd() {
 	for _, p := range w.ended {
 		w.checkPayment(&p, refunded)
 	}
+	w.checkPositions()
 	for id, sum := range refunded {
 		if original := w.ended[id]; sum > original.Amount || sum != original.Refunded {
 			w.t.Errorf("seed %d: refunds of %s sum to %d of %d, the switch says %d",
@@ -116,5 +121,79 @@ func (w *world) checkLeg(p *payment.Payment, i int) {
 	if got := w.banks[p.Legs[i].Institution].net(p.Reference(i)); got != want {
 		w.t.Errorf("seed %d: %s is %s, but %s has %d moved under %s, want %d",
 			w.seed, p.ID, p.Status, p.Legs[i].Institution, got, p.Reference(i), want)
+	}
+}
+
+// checkBook holds that the accounts are zero together, that no limited side has given
+// more than it may, and that what is held is what the payments at work would take.
+func (w *world) checkBook() {
+	book := w.core.book
+	if err := book.Balanced(); err != nil {
+		w.t.Errorf("seed %d: %v", w.seed, err)
+	}
+	held := map[ledger.Side]payment.Fen{}
+	for _, l := range w.core.lives {
+		if l.held {
+			take(held, &l.Payment, l.turned())
+		}
+	}
+	for _, key := range book.Sides() {
+		s := book.Standing(key)
+		if s.Limited && s.Available() < 0 {
+			w.t.Errorf("seed %d: %v is %d beyond its limit", w.seed, key, -s.Available())
+		}
+		if s.Held != held[key] {
+			w.t.Errorf("seed %d: %v holds %d, its payments at work %d", w.seed, key, s.Held, held[key])
+		}
+	}
+}
+
+// take adds what p takes from each side, worked out anew.
+func take(held map[ledger.Side]payment.Fen, p, original *payment.Payment) {
+	for key, amount := range netOf(p, original) {
+		if amount < 0 {
+			held[key] -= amount
+		}
+	}
+}
+
+// netOf is what p changes in each side's position.
+func netOf(p, original *payment.Payment) map[ledger.Side]payment.Fen {
+	net := map[ledger.Side]payment.Fen{}
+	source, amount := p, p.Amount
+	if original != nil {
+		source, amount = original, -p.Amount
+	}
+	for i := range source.Legs {
+		leg := &source.Legs[i]
+		gives, takes := leg.Institution, source.Institution
+		if leg.Kind == payment.Credit {
+			gives, takes = takes, gives
+		}
+		net[ledger.Side{Institution: gives, Medium: leg.Medium}] -= amount
+		net[ledger.Side{Institution: takes, Medium: leg.Medium}] += amount
+	}
+	return net
+}
+
+// checkPositions works the positions out from the ended payments alone and compares.
+func (w *world) checkPositions() {
+	want := map[ledger.Side]payment.Fen{}
+	for _, p := range w.ended {
+		if p.Kind == payment.Cancel || p.Status != payment.StatusApproved {
+			continue // A cancelled payment and its cancel are together nothing.
+		}
+		var original *payment.Payment
+		if o, ok := w.ended[p.Original]; ok {
+			original = &o
+		}
+		for key, amount := range netOf(&p, original) {
+			want[key] += amount
+		}
+	}
+	for _, key := range w.core.book.Sides() {
+		if got := w.core.book.Standing(key).Position; got != want[key] {
+			w.t.Errorf("seed %d: %v stands at %d, its payments sum to %d", w.seed, key, got, want[key])
+		}
 	}
 }

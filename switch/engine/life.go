@@ -40,13 +40,15 @@ type life struct {
 	answerBy      time.Time // When the caller is told that the outcome is unknown.
 	resolveBy     time.Time
 	replied       bool
-	calls         *call       // Everybody who waits.
-	followers     []*life     // Cancels that wait for the end of this payment.
-	original      *life       // The payment that this one refunds or cancels.
-	reserved      payment.Fen // Refunds in flight.
-	undoing       bool        // A cancel is at work on it, or is in people's hands: no refund beside it.
-	dependants    int         // Refunds and cancels at work on this ended payment.
-	due           time.Time   // The earliest time for which a timer was set.
+	calls         *call             // Everybody who waits.
+	followers     []*life           // Cancels that wait for the end of this payment.
+	original      *life             // The payment that this one refunds or cancels.
+	reserved      payment.Fen       // Refunds in flight.
+	posted        []payment.Posting // Of the outcome record read last; replay only.
+	undoing       bool              // A cancel is at work on it, or is in people's hands: no refund beside it.
+	held          bool              // Its moves are held in the book.
+	dependants    int               // Refunds and cancels at work on this ended payment.
+	due           time.Time         // The earliest time for which a timer was set.
 }
 
 // current is the leg at hand.

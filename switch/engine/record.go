@@ -37,14 +37,14 @@ func (k recordKind) String() string { return recordNames[k] }
 func RecordName(kind uint8) string { return recordNames[recordKind(kind)] }
 
 // recordVersion is the version of every record body that this engine writes.
-const recordVersion = 1
+const recordVersion = 2
 
 // errRecord is what every unreadable record body wraps.
 var errRecord = errors.New("engine: record body cannot be read")
 
 // appendRecord appends the body of a record about l. Bodies are fields in fixed order:
 // integers as varints, strings as length and bytes, times as Unix nanoseconds UTC.
-func appendRecord(dst []byte, a *action, postings []payment.Posting) []byte {
+func appendRecord(dst []byte, a *action) []byte {
 	l := a.life
 	dst = appendString(dst, string(l.ID))
 	switch a.record {
@@ -59,7 +59,7 @@ func appendRecord(dst []byte, a *action, postings []payment.Posting) []byte {
 		dst = append(dst, byte(l.Status), byte(l.Failure))
 		dst = binary.AppendVarint(dst, l.Decided.UnixNano())
 		dst = appendLegs(dst, l)
-		return appendPostings(dst, postings)
+		return appendPostings(dst, a.postings)
 	case recordNote:
 		return appendNote(dst, &a.note)
 	case recordRefunded:
@@ -81,6 +81,7 @@ func appendIntent(dst []byte, p *payment.Payment) []byte {
 	dst = appendString(dst, p.CodeMask)
 	dst = appendString(dst, p.Scheme)
 	dst = appendString(dst, p.Merchant)
+	dst = appendString(dst, p.Category)
 	dst = appendString(dst, p.Rule)
 	return appendString(dst, p.TableVersion)
 }
@@ -89,7 +90,7 @@ func appendLegs(dst []byte, l *life) []byte {
 	dst = append(dst, byte(l.leg), byte(len(l.Legs)))
 	for i := range l.Legs {
 		leg := &l.Legs[i]
-		dst = append(dst, byte(leg.Kind), byte(leg.Outcome), byte(leg.Failure), boolByte(leg.Cancelled))
+		dst = append(dst, byte(leg.Kind), byte(leg.Medium), byte(leg.Outcome), byte(leg.Failure), boolByte(leg.Cancelled))
 		dst = appendString(dst, leg.Institution)
 		dst = appendString(dst, leg.Original)
 		dst = binary.AppendVarint(dst, int64(leg.Amount))
@@ -201,8 +202,8 @@ func (r *reader) intent(p *payment.Payment) {
 	p.Requested, p.Accepted = r.time(), r.time()
 	p.Amount = payment.Fen(r.varint())
 	p.Currency, p.CodeMask = r.string(), r.string()
-	p.Scheme, p.Merchant, p.Rule = r.string(), r.string(), r.string()
-	p.TableVersion = r.string()
+	p.Scheme, p.Merchant, p.Category = r.string(), r.string(), r.string()
+	p.Rule, p.TableVersion = r.string(), r.string()
 	p.Status = payment.StatusPending
 }
 
@@ -216,7 +217,8 @@ func (r *reader) legs(l *life) {
 	l.Legs = make([]payment.Leg, n)
 	for i := range l.Legs {
 		leg := &l.Legs[i]
-		leg.Kind, leg.Outcome = payment.OperationKind(r.byte()), payment.Outcome(r.byte())
+		leg.Kind, leg.Medium = payment.OperationKind(r.byte()), payment.Medium(r.byte())
+		leg.Outcome = payment.Outcome(r.byte())
 		leg.Failure, leg.Cancelled = payment.Failure(r.byte()), r.byte() != 0
 		leg.Institution, leg.Original = r.string(), r.string()
 		leg.Amount = payment.Fen(r.varint())
@@ -251,7 +253,7 @@ func fold(l *life, kind recordKind, r *reader) error {
 		l.Status, l.Failure = payment.Status(r.byte()), payment.Failure(r.byte())
 		l.Decided = r.time()
 		r.legs(l)
-		r.postings()
+		l.posted = r.postings()
 	case recordRefunded:
 		l.Refunded = payment.Fen(r.varint())
 	}

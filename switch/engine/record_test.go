@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tongma/switch/journal"
+	"tongma/switch/ledger"
 	"tongma/switch/payment"
 )
 
@@ -43,7 +44,7 @@ func drawLife(t *rapid.T) *life {
 func TestPaymentsComeBackFromRecords(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawLife(t)
-		body := appendRecord(nil, &action{record: recordIntent, life: want}, nil)
+		body := appendRecord(nil, &action{record: recordIntent, life: want})
 		r := reader{body: body}
 		got := &life{}
 		got.ID = payment.ID(r.string())
@@ -54,9 +55,9 @@ func TestPaymentsComeBackFromRecords(t *testing.T) {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
 		want.positions = []journal.Position{{Sequence: 5, Offset: 2}, {Sequence: 1 << 40, Offset: 499}}
-		c := newCore(DefaultLimits(), nil)
+		c := newCore(DefaultLimits(), nil, emptyBook())
 		c.lives[want.ID] = want
-		other := newCore(DefaultLimits(), nil)
+		other := newCore(DefaultLimits(), nil, emptyBook())
 		if err := other.restore(c.save()); err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +72,7 @@ func TestPaymentsComeBackFromRecords(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	l := &life{Payment: payment.Payment{ID: "P1", Legs: []payment.Leg{{Kind: payment.Debit, Institution: "bank"}}}}
 	for kind := recordIntent; kind <= recordRefunded; kind++ {
-		f.Add(uint8(kind), appendRecord(nil, &action{record: kind, life: l}, []payment.Posting{{Account: "a", Amount: 1}}))
+		f.Add(uint8(kind), appendRecord(nil, &action{record: kind, life: l, postings: []payment.Posting{{Account: "a", Amount: 1}}}))
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, body []byte) {
 		err := checkRecord(&journal.Record{Kind: kind, Version: recordVersion, Body: body})
@@ -83,7 +84,7 @@ func FuzzRecord(f *testing.F) {
 
 // One payment's whole way through the core allocates what it leaves behind, and little else.
 func TestStepAllocations(t *testing.T) {
-	c := newCore(DefaultLimits(), map[string]Plan{"": DefaultPlan()})
+	c := newCore(DefaultLimits(), map[string]Plan{"": DefaultPlan()}, emptyBook())
 	now := time.Now()
 	accept, answer := &event{kind: eventAccept}, &event{kind: eventAnswer}
 	body := make([]byte, 0, 4096)
@@ -96,7 +97,7 @@ func TestStepAllocations(t *testing.T) {
 				answer.op = a.op
 			}
 			if a.kind == actionRecord {
-				body = appendRecord(body[:0], &a, nil)
+				body = appendRecord(body[:0], &a)
 			}
 		}
 		answer.answer = payment.Answer{Outcome: payment.Approved}
@@ -109,3 +110,5 @@ func TestStepAllocations(t *testing.T) {
 		t.Errorf("%v allocations a payment, want 9 or fewer", n)
 	}
 }
+
+func emptyBook() *ledger.Book { return ledger.New(ledger.DefaultLimits(), nil) }

@@ -88,6 +88,10 @@ func (c *core) foldRecord(record *journal.Record, at journal.Position) error {
 		return err
 	}
 	l.positions = append(l.positions, at)
+	if err := c.book.Post(l.posted); err != nil {
+		return err
+	}
+	l.posted = nil
 	if l.ended() && kind == recordOutcome {
 		delete(c.lives, id)
 	}
@@ -128,6 +132,7 @@ func (c *core) relink(find func(payment.ID) (*life, error)) ([]*life, error) {
 		if err := c.linkOriginal(l, find); err != nil {
 			return nil, err
 		}
+		c.holdAgain(l)
 	}
 	return list, nil
 }
@@ -163,7 +168,7 @@ func (c *core) resumeAll(now time.Time, list []*life, spacing time.Duration) []a
 }
 
 // snapshotVersion stands first in a snapshot.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // snapshot writes the payments at work down once in a while, so that a start need not
 // read the journal from its beginning. It is written beside the payments' path; when
@@ -191,9 +196,9 @@ func (w *writer) snapshot() {
 	}()
 }
 
-// save encodes the durable part of every payment at work.
+// save encodes the book and the durable part of every payment at work.
 func (c *core) save() []byte {
-	state := []byte{snapshotVersion}
+	state := appendString([]byte{snapshotVersion}, string(c.book.AppendState(nil)))
 	for _, l := range c.lives {
 		state = appendLife(state, l)
 	}
@@ -219,6 +224,9 @@ func (c *core) restore(state []byte) error {
 		return fmt.Errorf("%w: snapshot version %d is not of this build", errRecord, state[0])
 	}
 	r := reader{body: state[1:]}
+	if err := c.book.Restore([]byte(r.string())); err != nil {
+		return err
+	}
 	for len(r.body) > 0 {
 		body := reader{body: []byte(r.string())}
 		l := &life{}

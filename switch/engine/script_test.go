@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tongma/switch/journal"
+	"tongma/switch/ledger"
 	"tongma/switch/payment"
 )
 
@@ -98,6 +99,7 @@ type script struct {
 	ended   map[payment.ID]*life
 	plans   map[string]Plan
 	limits  Limits
+	caps    ledger.Limits
 }
 
 func newScript() *script {
@@ -109,9 +111,10 @@ func newScript() *script {
 		ended:  map[payment.ID]*life{},
 		plans:  map[string]Plan{"": plan, "stonebank": stubborn},
 		limits: DefaultLimits(),
+		caps:   ledger.Limits{DefaultCap: -1, Caps: []ledger.CapLimit{{Institution: "poorbank", Medium: "commercial", Cap: 1000}}},
 	}
 	s.limits.InFlightMax = 6
-	s.core = newCore(s.limits, s.plans)
+	s.core = newCore(s.limits, s.plans, ledger.New(s.caps, nil))
 	return s
 }
 
@@ -208,7 +211,7 @@ func (s *script) due(id payment.ID) (string, error) {
 
 // restart forgets all but the journal, as a kill does, and starts again from it.
 func (s *script) restart() (string, error) {
-	s.core = newCore(s.limits, s.plans)
+	s.core = newCore(s.limits, s.plans, ledger.New(s.caps, nil))
 	for i := range s.journal {
 		if err := s.core.foldRecord(&s.journal[i], journal.Position{Sequence: uint64(i + 1)}); err != nil {
 			return "", err
@@ -263,7 +266,7 @@ func (s *script) describe(a *action) string {
 
 // keep writes the record into the script's journal and says what it holds.
 func (s *script) keep(a *action) string {
-	body := appendRecord(nil, a, nil)
+	body := appendRecord(nil, a)
 	s.journal = append(s.journal, journal.Record{Kind: uint8(a.record), Version: recordVersion, Body: body})
 	switch a.record {
 	case recordNote:

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tongma/switch/journal"
+	"tongma/switch/ledger"
 	"tongma/switch/payment"
 )
 
@@ -48,7 +49,7 @@ func TestSimulation(t *testing.T) {
 
 // tally counts what the seeds reached, so that a simulation that exercises nothing fails.
 type tally struct {
-	approved, declined, cancelled, manual, refunds, cancels, crashes, late, notes, conflicts int
+	approved, declined, cancelled, manual, refunds, cancels, crashes, late, notes, conflicts, short int
 }
 
 func (t *tally) add(o tally) {
@@ -62,13 +63,14 @@ func (t *tally) add(o tally) {
 	t.late += o.late
 	t.notes += o.notes
 	t.conflicts += o.conflicts
+	t.short += o.short
 }
 
 func (t *tally) reached(tb testing.TB) {
 	for name, n := range map[string]int{
 		"approved": t.approved, "declined": t.declined, "cancelled": t.cancelled,
 		"manual": t.manual, "refunds": t.refunds, "cancels": t.cancels,
-		"crashes": t.crashes, "late": t.late, "notes": t.notes, "conflicts": t.conflicts,
+		"crashes": t.crashes, "late": t.late, "notes": t.notes, "conflicts": t.conflicts, "short": t.short,
 	} {
 		if n == 0 {
 			tb.Errorf("no seed reached %q", name)
@@ -162,7 +164,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	for _, name := range []string{"lanternbank", "riverbank", "acquirer", "shop", "wallet", "stonebank"} {
 		w.banks[name] = &simBank{name: name, legs: map[string]*simLeg{}}
 	}
-	w.core = newCore(DefaultLimits(), w.plans)
+	w.core = newCore(DefaultLimits(), w.plans, w.newBook())
 	return w
 }
 
@@ -229,6 +231,16 @@ func (w *world) traffic(i int) {
 	}
 }
 
+// newBook is the book of a switch that starts: some sides are limited, so that the limit
+// is met.
+func (w *world) newBook() *ledger.Book {
+	return ledger.New(ledger.Limits{DefaultCap: -1, Caps: []ledger.CapLimit{
+		{Institution: "lanternbank", Medium: "commercial", Cap: 200_000},
+		{Institution: "wallet", Medium: "ecny", Cap: 120_000},
+		{Institution: "shop", Medium: "commercial", Cap: 60_000},
+	}}, nil)
+}
+
 // asker is who wants a payment turned round: mostly its caller, now and then somebody
 // else who takes part in it, or nobody of the kind.
 func (w *world) asker(p *payment.Payment) string {
@@ -242,13 +254,14 @@ func (w *world) asker(p *payment.Payment) string {
 func (w *world) newPayment(i int) Request {
 	bank := []string{"lanternbank", "riverbank", "stonebank"}[w.rng.IntN(3)]
 	amount := payment.Fen(1 + w.rng.IntN(100_000))
+	medium := payment.Medium(w.rng.IntN(2)) // Of the payee's side.
 	p := payment.Payment{
 		RequestID: fmt.Sprint("r", i), Institution: "shop", Amount: amount, Currency: "156",
 		Requested: time.Now(), Legs: []payment.Leg{{Kind: payment.Debit, Institution: bank, Amount: amount}},
 	}
 	if w.rng.IntN(3) == 0 {
 		p.Institution = "wallet"
-		p.Legs = append(p.Legs, payment.Leg{Kind: payment.Credit, Institution: "acquirer", Amount: amount})
+		p.Legs = append(p.Legs, payment.Leg{Kind: payment.Credit, Institution: "acquirer", Amount: amount, Medium: medium})
 	}
 	return Request{Payment: p, Code: "62"}
 }
@@ -315,7 +328,7 @@ func (w *world) collect(actions []action) {
 		w.trace("%s", strings.TrimSpace((&script{ended: map[payment.ID]*life{}, now: time.Now()}).describe(a)))
 		switch a.kind {
 		case actionRecord:
-			body := appendRecord(nil, a, nil)
+			body := appendRecord(nil, a)
 			b.records = append(b.records, journal.Record{Kind: uint8(a.record), Version: recordVersion, Body: body})
 			w.tallyRecord(b, a)
 		case actionSend:
@@ -326,8 +339,11 @@ func (w *world) collect(actions []action) {
 		case actionReply, actionSame:
 			b.replies = append(b.replies, a.life.snapshot())
 		case actionRefuse:
-			if a.refusal == payment.RequestConflict {
+			switch a.refusal {
+			case payment.RequestConflict:
 				w.tally.conflicts++
+			case payment.LiquidityShort:
+				w.tally.short++
 			}
 		}
 	}
@@ -395,7 +411,7 @@ func (w *world) crash() {
 	}
 	w.blocks, w.last = nil, time.Time{}
 	w.visible = maps.Clone(w.ended)
-	w.core = newCore(DefaultLimits(), w.plans)
+	w.core = newCore(DefaultLimits(), w.plans, w.newBook())
 	for i := range w.durable {
 		if err := w.core.foldRecord(&w.durable[i], journal.Position{Sequence: uint64(i + 1)}); err != nil {
 			w.t.Fatalf("seed %d: cannot fold record %d: %v", w.seed, i, err)
@@ -418,7 +434,7 @@ func (w *world) crash() {
 // throughSnapshot replaces the folded state by what a snapshot keeps of it.
 func (w *world) throughSnapshot() {
 	state := w.core.save()
-	w.core = newCore(DefaultLimits(), w.plans)
+	w.core = newCore(DefaultLimits(), w.plans, w.newBook())
 	if err := w.core.restore(state); err != nil {
 		w.t.Fatalf("seed %d: cannot restore a snapshot: %v", w.seed, err)
 	}

@@ -71,7 +71,7 @@ const idleMax = time.Second
 func newWriter(e *Engine) *writer {
 	w := &writer{
 		Engine:       e,
-		core:         newCore(e.options.Limits, e.options.Plans),
+		core:         newCore(e.options.Limits, e.options.Plans, e.options.Ledger),
 		seen:         newSeen(),
 		entropy:      ulid.Monotonic(rand.Reader, 0),
 		batch:        new(batch),
@@ -268,7 +268,7 @@ func (w *writer) addRecord(a *action) {
 	b, l := w.batch, a.life
 	at := journal.Position{Sequence: w.tail + 1, Offset: uint32(len(b.records))}
 	from := len(b.bodies)
-	b.bodies = appendRecord(b.bodies, a, w.postings(a))
+	b.bodies = appendRecord(b.bodies, a)
 	b.spans = append(b.spans, span{from, len(b.bodies)})
 	b.records = append(b.records, journal.Record{Kind: uint8(a.record), Version: recordVersion})
 	switch a.record {
@@ -294,23 +294,6 @@ func (w *writer) project(l *life) {
 	w.batch.updates = append(w.batch.updates,
 		journal.Update{Key: paymentKey(l.ID), Value: appendPositions(nil, l.positions)},
 		journal.Update{Key: request, Value: []byte(l.ID)})
-}
-
-func (w *writer) postings(a *action) []payment.Posting {
-	if a.record != recordOutcome || w.options.Postings == nil {
-		return nil
-	}
-	list := w.options.Postings(&a.life.Payment)
-	sums := make(map[string]payment.Fen)
-	for _, line := range list {
-		sums[line.Currency] += line.Amount
-	}
-	for currency, sum := range sums {
-		if sum != 0 {
-			panic(fmt.Sprintf("engine: postings in %s sum to %d, want 0", currency, sum))
-		}
-	}
-	return list
 }
 
 // flush appends the batch as one block and hands it on. It waits while as many blocks

@@ -83,7 +83,7 @@ func (d *desk) decide(m *payMessage) (*engine.Request, *payment.Refusal) {
 		Kind: payment.Pay, Institution: d.caller, RequestID: m.requestID, Digest: d.digest(),
 		Requested: d.sent, Mode: mode, Scene: scene, Amount: payment.Fen(m.amount),
 		Currency: d.code.Currency, CodeMask: mask(m.code), Scheme: d.code.Scheme,
-		Merchant: merchantOf(m, &d.code), Rule: d.decision.Rule, TableVersion: d.decision.TableVersion + "@" + d.decision.TableDigest[:12],
+		Merchant: merchantOf(m, &d.code), Category: categoryOf(m, &d.code), Rule: d.decision.Rule, TableVersion: d.decision.TableVersion + "@" + d.decision.TableDigest[:12],
 	}}
 	return r, d.legs(m, r)
 }
@@ -178,7 +178,7 @@ func (d *desk) legs(m *payMessage, r *engine.Request) *payment.Refusal {
 	if target == d.caller {
 		return nil
 	}
-	p.Legs = append(p.Legs, payment.Leg{Kind: kind, Institution: target, Amount: p.Amount})
+	p.Legs = append(p.Legs, payment.Leg{Kind: kind, Institution: target, Amount: p.Amount, Medium: d.medium(target)})
 	for _, other := range d.decision.Targets[1:] {
 		if other.Institution != d.caller {
 			r.Alternatives = append(r.Alternatives, other.Institution)
@@ -205,7 +205,8 @@ func (d *desk) payerLeg(m *payMessage, r *engine.Request) *payment.Refusal {
 	}
 	r.Account = m.payerAccount
 	r.Payment.Legs = append(r.Payment.Legs,
-		payment.Leg{Kind: payment.Debit, Institution: m.payerInstitution, Amount: r.Payment.Amount})
+		payment.Leg{Kind: payment.Debit, Institution: m.payerInstitution,
+			Amount: r.Payment.Amount, Medium: d.medium(m.payerInstitution)})
 	return nil
 }
 
@@ -241,6 +242,24 @@ func merchantOf(m *payMessage, c *codec.Code) string {
 		return c.Merchant.Name
 	}
 	return m.merchantName
+}
+
+// categoryOf is the merchant's category, of the message or of the code.
+func categoryOf(m *payMessage, c *codec.Code) string {
+	if m.category != "" {
+		return m.category
+	}
+	return c.Merchant.Category
+}
+
+// medium is the money of institution: an operator's wallets hold e-CNY, all others
+// commercial money.
+func (d *desk) medium(institution string) payment.Medium {
+	entry, known := d.gateway.options.Switchboard.Current().Register().Find(institution)
+	if known && entry.Licence.Kind == "ecny-operator" {
+		return payment.ECNY
+	}
+	return payment.Commercial
 }
 
 // turnBack takes a refund or a cancel of payment id.

@@ -87,6 +87,9 @@ const (
 	HeadersTooLarge
 	FramingInvalid
 
+	// The money.
+	LiquidityShort
+
 	failureCount // Number of failures; keep last.
 )
 
@@ -149,6 +152,8 @@ var failures = [failureCount]failureText{
 
 	InstitutionUnavailable: {"institution_unavailable", 503, "The code's institution is not reachable; nothing was sent."},
 	InstitutionBusy:        {"institution_busy", 503, "The code's institution has as many calls in flight as agreed; nothing was sent."},
+
+	LiquidityShort: {"liquidity_short", 422, "The paying side has no liquidity left: prefunded balance and cap are used up."},
 
 	DeclinedByInstitution: {"declined_by_institution", 200, "The institution declined."},
 	InsufficientFunds:     {"insufficient_funds", 200, "The payer has not enough money."},

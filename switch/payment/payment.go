@@ -132,6 +132,7 @@ type Payment struct {
 	CodeMask string // The code with all but its prefix and its last four characters hidden.
 	Scheme   string
 	Merchant string // Merchant id or name as the request or the code gave it.
+	Category string // Merchant category, ISO 18245, four digits; empty where nobody said.
 
 	Rule         string // The routing rule that chose the target.
 	TableVersion string // Version and digest of the table that it stands in.
@@ -153,6 +154,7 @@ type Leg struct {
 	Institution string        // Whom the switch calls.
 	Original    string        // Reference of the leg that this one refunds or cancels.
 	Amount      Fen
+	Medium      Medium // The kind of money that it moves.
 	Outcome     Outcome
 	Cancelled   bool // The leg was approved, or may have been, and is now undone.
 	Failure     Failure

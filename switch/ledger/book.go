@@ -1,0 +1,180 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+
+	"tongma/switch/payment"
+)
+
+// ErrUnbalanced says that postings do not sum to zero.
+var ErrUnbalanced = errors.New("postings do not sum to zero")
+
+// Currency is what the book is kept in: yuan, ISO 4217.
+const Currency = "156"
+
+// Standing is how one side stands, in fen.
+type Standing struct {
+	Position payment.Fen // Owed to it above zero, by it below.
+	Held     payment.Fen // Reserved for payments at work.
+	Deposit  payment.Fen // Prefunded.
+	Cap      payment.Fen // Net debit cap: how far below zero it may stand beyond its deposit.
+	Limited  bool        // Deposit and cap bind; without limit nothing is refused.
+}
+
+// Available is what the side may still pay out.
+func (s *Standing) Available() payment.Fen { return s.Deposit + s.Cap + s.Position - s.Held }
+
+// side is a standing with the names of its accounts, made once.
+type side struct {
+	Standing
+	position string
+}
+
+// Book holds every account of one shard. It belongs to one goroutine.
+type Book struct {
+	limits Limits
+	fees   *Schedule
+	sides  map[Side]*side
+	others map[string]payment.Fen // Balances of the accounts that are no positions, by name.
+	lines  []payment.Posting
+}
+
+// New makes an empty book under limits and fees. A nil schedule charges nothing.
+func New(limits Limits, fees *Schedule) *Book {
+	return &Book{limits: limits, fees: fees, sides: map[Side]*side{}, others: map[string]payment.Fen{}}
+}
+
+func (b *Book) side(key Side) *side {
+	s := b.sides[key]
+	if s == nil {
+		s = &side{position: Account{Position, key.Medium, key.Institution}.String()}
+		s.Cap, s.Limited = b.limits.Cap(key)
+		b.sides[key] = s
+	}
+	return s
+}
+
+// Hold reserves what p would take from each side, from now until Release or Settle. It
+// holds all or nothing: LiquidityShort when a side's deposit, cap and position do not
+// cover it. original is what a refund or a cancel turns round, nil for a payment.
+func (b *Book) Hold(p, original *payment.Payment) payment.Failure {
+	m := moved(p, original)
+	for _, move := range m.all() {
+		if s := b.side(move.Side); move.Amount < 0 && s.Limited && s.Available() < -move.Amount {
+			return payment.LiquidityShort
+		}
+	}
+	b.hold(&m, 1)
+	return payment.NoFailure
+}
+
+// HoldAgain reserves without asking: p was admitted before a restart.
+func (b *Book) HoldAgain(p, original *payment.Payment) {
+	m := moved(p, original)
+	b.hold(&m, 1)
+}
+
+// Release gives back what Hold reserved for p.
+func (b *Book) Release(p, original *payment.Payment) {
+	m := moved(p, original)
+	b.hold(&m, -1)
+}
+
+func (b *Book) hold(m *moves, sign payment.Fen) {
+	for _, move := range m.all() {
+		if move.Amount < 0 {
+			b.side(move.Side).Held -= sign * move.Amount
+		}
+	}
+}
+
+// Settle turns the hold of an approved p into postings, fees included. The lines are
+// valid until the next call. They are already in the book.
+func (b *Book) Settle(p, original *payment.Payment) []payment.Posting {
+	m := moved(p, original)
+	b.hold(&m, -1)
+	b.lines = b.lines[:0]
+	for _, move := range m.all() {
+		if move.Amount != 0 {
+			b.add(b.side(move.Side).position, move.Amount)
+		}
+	}
+	b.fee(p, original)
+	if err := b.Post(b.lines); err != nil {
+		panic(err) // Each move has its counterpart; a fee has its payer.
+	}
+	return b.lines
+}
+
+func (b *Book) add(account string, amount payment.Fen) {
+	b.lines = append(b.lines, payment.Posting{Account: account, Amount: amount, Currency: Currency})
+}
+
+// Post enters lines, which must sum to zero in each medium. A position is moved without
+// asking for its limit: what is posted has happened. With an error nothing was entered.
+func (b *Book) Post(lines []payment.Posting) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	var sums [2]payment.Fen
+	for i := range lines {
+		a, err := ParseAccount(lines[i].Account)
+		if err != nil {
+			return err
+		}
+		if lines[i].Currency != Currency {
+			return fmt.Errorf("ledger: posting in currency %q, want %s", lines[i].Currency, Currency)
+		}
+		sums[a.Medium] += lines[i].Amount
+	}
+	for medium, sum := range sums {
+		if sum != 0 {
+			return fmt.Errorf("ledger: %w: %d fen of %s too many", ErrUnbalanced, sum, payment.Medium(medium))
+		}
+	}
+	for i := range lines {
+		b.enter(&lines[i])
+	}
+	return nil
+}
+
+func (b *Book) enter(line *payment.Posting) {
+	a, _ := ParseAccount(line.Account)
+	switch a.Purpose {
+	case Position:
+		b.side(Side{a.Owner, a.Medium}).Position += line.Amount
+		return
+	case Deposit:
+		b.side(Side{a.Owner, a.Medium}).Deposit += line.Amount
+		return
+	}
+	b.others[line.Account] += line.Amount
+}
+
+// SetCap sets the net debit cap of side, in fen, from now on.
+func (b *Book) SetCap(key Side, limit payment.Fen) {
+	s := b.side(key)
+	s.Cap, s.Limited = limit, true
+}
+
+// Standing tells how side stands; the zero Standing where it never moved.
+func (b *Book) Standing(key Side) Standing {
+	if s := b.sides[key]; s != nil {
+		return s.Standing
+	}
+	var s Standing
+	s.Cap, s.Limited = b.limits.Cap(key)
+	return s
+}
+
+// Balance is what account name stands at, in fen.
+func (b *Book) Balance(a Account) payment.Fen {
+	switch a.Purpose {
+	case Position:
+		return b.Standing(Side{a.Owner, a.Medium}).Position
+	case Deposit:
+		return b.Standing(Side{a.Owner, a.Medium}).Deposit
+	}
+	return b.others[a.String()]
+}
