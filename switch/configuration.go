@@ -28,6 +28,8 @@ type configuration struct {
 	Keys        string `yaml:"keys"`     // Key file, YAML; secrets stand in files that it names.
 	LogLevel    string `yaml:"log_level"`
 
+	Admin adminSettings `yaml:"admin"`
+
 	DiskFreeMin  uint64                `yaml:"disk_free_min"` // Bytes.
 	DrainMax     time.Duration         `yaml:"drain_max"`     // How long a stop waits for payments at work.
 	Gateway      gateway.Limits        `yaml:"gateway"`
@@ -52,6 +54,7 @@ func defaultConfiguration() configuration {
 		Table:       "table.yaml",
 		Keys:        "keys.yaml",
 		LogLevel:    "info",
+		Admin:       adminSettings{People: "people.yaml"},
 		DiskFreeMin: journal.DefaultOptions().DiskFreeMin,
 		DrainMax:    10 * time.Second,
 		Gateway:     gateway.DefaultLimits(),
@@ -82,7 +85,7 @@ func loadConfiguration(file string) (configuration, error) {
 		return c, fmt.Errorf("cannot read the configuration in %s: %w", file, err)
 	}
 	directory := filepath.Dir(file)
-	for _, path := range []*string{&c.Journal, &c.Register, &c.Table, &c.Keys} {
+	for _, path := range []*string{&c.Journal, &c.Register, &c.Table, &c.Keys, &c.Admin.People} {
 		if !filepath.IsAbs(*path) {
 			*path = filepath.Join(directory, *path)
 		}

@@ -10,11 +10,20 @@ import (
 	"tongma/routing"
 )
 
-// routeCommand is what can be asked of a routing table without a running switch.
+// routeCommand is everything about routing tables: what can be asked of files, and what
+// people do to the tables of a running switch.
 type routeCommand struct {
 	Check   routeCheckCommand   `cmd:"" help:"Check a table as it would be before activation; exit 1 if it has errors."`
 	Explain routeExplainCommand `cmd:"" help:"Say where a code goes, and why not elsewhere."`
 	Diff    routeDiffCommand    `cmd:"" help:"Say in words what a new table changes."`
+	Replay  routeReplayCommand  `cmd:"" help:"Try a table on the payments that a journal recorded."`
+
+	List     routeListCommand     `cmd:"" help:"List the tables of a running switch, or who did what."`
+	Draft    routeDraftCommand    `cmd:"" help:"Send a table to a running switch."`
+	Approve  routeApproveCommand  `cmd:"" help:"Approve what another person drafted."`
+	Stage    routeStageCommand    `cmd:"" help:"Let a share of the requests go by an approved table."`
+	Activate routeActivateCommand `cmd:"" help:"Let every request go by an approved table."`
+	Rollback routeRollbackCommand `cmd:"" help:"End a trial, or put the table before back."`
 }
 
 // routeFiles are the files that every question needs.

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"syscall"
@@ -21,6 +20,7 @@ import (
 	"tongma/institutions"
 	"tongma/institutions/seal"
 	"tongma/routing"
+	"tongma/switch/admin"
 	"tongma/switch/engine"
 	"tongma/switch/gateway"
 	"tongma/switch/journal"
@@ -81,6 +81,10 @@ type assembly struct {
 	gateway  *gateway.Gateway
 	board    *routing.Switchboard
 	listener net.Listener
+
+	tables        *admin.Tables // Nil where the table comes from its file.
+	admin         *admin.Server
+	adminListener net.Listener
 }
 
 // assemble opens everything in the order in which it depends on one another. What was
@@ -111,10 +115,10 @@ func (s *assembly) open() error {
 		return err
 	}
 	s.board = new(routing.Switchboard)
-	if err := s.loadTable(); err != nil {
+	if err := s.openEngine(ring); err != nil {
 		return err
 	}
-	if err := s.openEngine(ring); err != nil {
+	if err := s.openTables(); err != nil {
 		return err
 	}
 	s.gateway, err = gateway.New(gateway.Options{
@@ -164,32 +168,11 @@ func progressLine() func(done, total uint64) {
 	}
 }
 
-// loadTable loads register and table and puts the table in use. With an error in either,
-// the table in use stays.
-func (s *assembly) loadTable() error {
-	text, err := os.ReadFile(s.config.Register)
-	if err != nil {
-		return fmt.Errorf("cannot read the register: %w", err)
-	}
-	register, err := routing.LoadRegister(text)
-	if err != nil {
-		return fmt.Errorf("register %s: %w", s.config.Register, err)
-	}
-	directory, name := filepath.Split(s.config.Table)
-	table, findings, err := routing.LoadFS(os.DirFS(directory), name, register)
-	if err != nil {
-		return fmt.Errorf("table %s: %w", s.config.Table, err)
-	}
-	if err := s.board.Activate(table); err != nil {
-		return fmt.Errorf("table %s: %w: %v", s.config.Table, err, findings)
-	}
-	return nil
-}
-
 // serve says where it listens and serves until stop; SIGHUP loads register and table anew.
 func (s *assembly) serve(stop <-chan os.Signal) error {
 	s.engine.Start()
-	failed := make(chan error, 1)
+	failed := make(chan error, 2)
+	s.serveAdmin(failed)
 	go func() { failed <- s.gateway.Serve(s.listener) }()
 	fmt.Printf("listening http://%s\n", s.listener.Addr())
 	s.log.Info("switch: serving", zap.String("listen", s.listener.Addr().String()), zap.Uint64("epoch", s.store.Epoch()))
@@ -226,6 +209,9 @@ func (s *assembly) drain() error {
 	err := s.engine.Stop(ctx)
 	last, cancelLast := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancelLast()
+	if s.admin != nil {
+		err = errors.Join(err, s.admin.Shutdown(last))
+	}
 	return errors.Join(err, s.gateway.Shutdown(last), s.close())
 }
 

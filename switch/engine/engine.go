@@ -249,6 +249,7 @@ type input struct {
 	look        payment.ID
 	lookRequest requestKey
 	refused     *Refused
+	act         *Act
 	suppressed  uint64 // refused: how many were not kept since the last one that was.
 }
 

@@ -19,6 +19,7 @@ const (
 	// The runner's own; the core never sees them.
 	eventLook
 	eventRefused
+	eventAct
 	eventStop
 )
 

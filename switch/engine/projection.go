@@ -14,6 +14,8 @@ const (
 	keyPayment  = 'i' // + payment id: positions of its records.
 	keyRequest  = 'q' // + institution, 0, request id: payment id.
 	keyRefunded = 'r' // + payment id: sum of its approved refunds, fen.
+	keyAct      = 'a' // + sequence, offset: empty; where an administrative act stands.
+	keyState    = 's' // + what acts change: how the newest of them left it.
 	keyNote     = 'n' // + payment id, sequence, offset: empty; an answer kept as evidence.
 )
 
@@ -96,7 +98,7 @@ func (p *projection) apply(l *life, at journal.Position) error {
 		return fmt.Errorf("%w: offset %d of %d records", errRecord, at.Offset, len(block.Records))
 	}
 	record := block.Records[at.Offset]
-	r := reader{body: record.Body}
+	r := reader{body: record.Body, version: record.Version}
 	r.string() // The id, which led here.
 	return fold(l, recordKind(record.Kind), &r)
 }

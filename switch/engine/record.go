@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"tongma/switch/journal"
 	"tongma/switch/payment"
 )
 
@@ -13,21 +14,22 @@ import (
 type recordKind uint8
 
 const (
-	recordIntent   recordKind = 1 // A payment, before anything of it is sent.
-	recordLeg      recordKind = 2 // The legs, after one of them was decided or undone.
-	recordRoute    recordKind = 3 // The leg at hand went to another target; nothing had left us.
-	recordOutcome  recordKind = 4 // The end, with its postings. A later cancel adds a second one.
-	recordUnknown  recordKind = 5 // The caller was told that the outcome is not known.
-	recordManual   recordKind = 6 // The plan is spent; people decide.
-	recordNote     recordKind = 7 // An answer that changed nothing, kept as evidence.
-	recordRefunded recordKind = 8 // The sum of a payment's approved refunds.
-	recordRefused  recordKind = 9 // A request that was refused before intent.
+	recordIntent   recordKind = 1  // A payment, before anything of it is sent.
+	recordLeg      recordKind = 2  // The legs, after one of them was decided or undone.
+	recordRoute    recordKind = 3  // The leg at hand went to another target; nothing had left us.
+	recordOutcome  recordKind = 4  // The end, with its postings. A later cancel adds a second one.
+	recordUnknown  recordKind = 5  // The caller was told that the outcome is not known.
+	recordManual   recordKind = 6  // The plan is spent; people decide.
+	recordNote     recordKind = 7  // An answer that changed nothing, kept as evidence.
+	recordRefunded recordKind = 8  // The sum of a payment's approved refunds.
+	recordRefused  recordKind = 9  // A request that was refused before intent.
+	recordAct      recordKind = 10 // What a person did to the switch, or was refused.
 )
 
 var recordNames = map[recordKind]string{
 	recordIntent: "intent", recordLeg: "leg", recordRoute: "route", recordOutcome: "outcome",
 	recordUnknown: "unknown", recordManual: "manual", recordNote: "note",
-	recordRefunded: "refunded", recordRefused: "refused",
+	recordRefunded: "refunded", recordRefused: "refused", recordAct: "act",
 }
 
 func (k recordKind) String() string { return recordNames[k] }
@@ -36,8 +38,27 @@ func (k recordKind) String() string { return recordNames[k] }
 // does not write.
 func RecordName(kind uint8) string { return recordNames[recordKind(kind)] }
 
-// recordVersion is the version of every record body that this engine writes.
-const recordVersion = 2
+// The versions of record bodies. An intent's is one ahead: it adds the code's shape, so
+// that a draft of a routing table can be tried on recorded traffic. The one before it is
+// still read.
+const (
+	recordVersion = 2
+	intentVersion = 3
+)
+
+// version is the one that this engine writes.
+func (k recordKind) version() uint8 {
+	if k == recordIntent {
+		return intentVersion
+	}
+	return recordVersion
+}
+
+// readable reports whether this build reads the record's kind and version.
+func readable(record *journal.Record) bool {
+	kind := recordKind(record.Kind)
+	return kind.String() != "" && record.Version >= recordVersion && record.Version <= kind.version()
+}
 
 // errRecord is what every unreadable record body wraps.
 var errRecord = errors.New("engine: record body cannot be read")
@@ -83,7 +104,8 @@ func appendIntent(dst []byte, p *payment.Payment) []byte {
 	dst = appendString(dst, p.Merchant)
 	dst = appendString(dst, p.Category)
 	dst = appendString(dst, p.Rule)
-	return appendString(dst, p.TableVersion)
+	dst = appendString(dst, p.TableVersion)
+	return appendString(dst, p.Shape)
 }
 
 func appendLegs(dst []byte, l *life) []byte {
@@ -132,8 +154,9 @@ func boolByte(b bool) byte {
 // reader takes a record body apart. After the first fault it reads zeros and keeps the
 // fault.
 type reader struct {
-	body []byte
-	err  error
+	body    []byte
+	version uint8 // Of the record or snapshot that body is of.
+	err     error
 }
 
 func (r *reader) fail(what string) {
@@ -204,6 +227,9 @@ func (r *reader) intent(p *payment.Payment) {
 	p.Currency, p.CodeMask = r.string(), r.string()
 	p.Scheme, p.Merchant, p.Category = r.string(), r.string(), r.string()
 	p.Rule, p.TableVersion = r.string(), r.string()
+	if r.version >= intentVersion {
+		p.Shape = r.string()
+	}
 	p.Status = payment.StatusPending
 }
 

@@ -23,7 +23,7 @@ func drawLife(t *rapid.T) *life {
 		Accepted: time.Unix(0, rapid.Int64().Draw(t, "accepted")).UTC(),
 		Amount:   payment.Fen(rapid.Int64().Draw(t, "amount")), Currency: text.Draw(t, "currency"),
 		CodeMask: text.Draw(t, "mask"), Scheme: text.Draw(t, "scheme"), Merchant: text.Draw(t, "merchant"),
-		Rule: text.Draw(t, "rule"), TableVersion: text.Draw(t, "table"), Status: payment.StatusPending,
+		Rule: text.Draw(t, "rule"), TableVersion: text.Draw(t, "table"), Shape: text.Draw(t, "shape"), Status: payment.StatusPending,
 	}}
 	copy(l.Digest[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "digest"))
 	l.phase = phase(rapid.IntRange(0, 5).Draw(t, "phase"))
@@ -45,7 +45,7 @@ func TestPaymentsComeBackFromRecords(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawLife(t)
 		body := appendRecord(nil, &action{record: recordIntent, life: want})
-		r := reader{body: body}
+		r := reader{body: body, version: intentVersion}
 		got := &life{}
 		got.ID = payment.ID(r.string())
 		if err := fold(got, recordIntent, &r); err != nil {
@@ -75,7 +75,7 @@ func FuzzRecord(f *testing.F) {
 		f.Add(uint8(kind), appendRecord(nil, &action{record: kind, life: l, postings: []payment.Posting{{Account: "a", Amount: 1}}}))
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, body []byte) {
-		err := checkRecord(&journal.Record{Kind: kind, Version: recordVersion, Body: body})
+		err := checkRecord(&journal.Record{Kind: kind, Version: recordKind(kind).version(), Body: body})
 		if err != nil && !errors.Is(err, errRecord) {
 			t.Errorf("refused with %v", err)
 		}

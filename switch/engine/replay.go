@@ -67,13 +67,13 @@ func (c *core) foldBlock(b *journal.Block) error {
 
 func (c *core) foldRecord(record *journal.Record, at journal.Position) error {
 	kind := recordKind(record.Kind)
-	if kind.String() == "" || record.Version != recordVersion {
+	if !readable(record) {
 		return fmt.Errorf("%w: kind %d version %d is not of this build", errRecord, record.Kind, record.Version)
 	}
-	if kind == recordRefused || kind == recordNote || kind == recordRefunded {
+	if kind == recordRefused || kind == recordNote || kind == recordRefunded || kind == recordAct {
 		return nil
 	}
-	r := reader{body: record.Body}
+	r := reader{body: record.Body, version: record.Version}
 	id := payment.ID(r.string())
 	l := c.lives[id]
 	if l == nil {
@@ -167,8 +167,8 @@ func (c *core) resumeAll(now time.Time, list []*life, spacing time.Duration) []a
 	return c.out
 }
 
-// snapshotVersion stands first in a snapshot.
-const snapshotVersion = 2
+// snapshotVersion stands first in a snapshot. It is the version of the intents in it.
+const snapshotVersion = intentVersion
 
 // snapshot writes the payments at work down once in a while, so that a start need not
 // read the journal from its beginning. It is written beside the payments' path; when
@@ -220,7 +220,7 @@ func (c *core) restore(state []byte) error {
 	if len(state) == 0 {
 		return nil
 	}
-	if state[0] != snapshotVersion {
+	if state[0] < recordVersion || state[0] > snapshotVersion {
 		return fmt.Errorf("%w: snapshot version %d is not of this build", errRecord, state[0])
 	}
 	r := reader{body: state[1:]}
@@ -228,7 +228,7 @@ func (c *core) restore(state []byte) error {
 		return err
 	}
 	for len(r.body) > 0 {
-		body := reader{body: []byte(r.string())}
+		body := reader{body: []byte(r.string()), version: state[0]}
 		l := &life{}
 		l.ID = payment.ID(body.string())
 		body.intent(&l.Payment)
@@ -267,12 +267,16 @@ func CheckBlock(b *journal.Block) error {
 
 func checkRecord(record *journal.Record) error {
 	kind := recordKind(record.Kind)
-	if kind.String() == "" || record.Version != recordVersion {
+	if !readable(record) {
 		return fmt.Errorf("%w: kind %d version %d is not of this build", errRecord, record.Kind, record.Version)
 	}
-	r := reader{body: record.Body}
+	r := reader{body: record.Body, version: record.Version}
 	if r.string(); kind == recordRefused {
 		return r.err
+	}
+	if kind == recordAct {
+		_, err := readAct(record.Body)
+		return err
 	}
 	return fold(&life{}, kind, &r)
 }

@@ -267,7 +267,7 @@ func (s *script) describe(a *action) string {
 // keep writes the record into the script's journal and says what it holds.
 func (s *script) keep(a *action) string {
 	body := appendRecord(nil, a)
-	s.journal = append(s.journal, journal.Record{Kind: uint8(a.record), Version: recordVersion, Body: body})
+	s.journal = append(s.journal, journal.Record{Kind: uint8(a.record), Version: a.record.version(), Body: body})
 	switch a.record {
 	case recordNote:
 		return fmt.Sprintf("note %s %s %s\n", a.life.ID, a.note.op, a.note.answer.Outcome)

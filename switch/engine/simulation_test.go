@@ -329,7 +329,7 @@ func (w *world) collect(actions []action) {
 		switch a.kind {
 		case actionRecord:
 			body := appendRecord(nil, a)
-			b.records = append(b.records, journal.Record{Kind: uint8(a.record), Version: recordVersion, Body: body})
+			b.records = append(b.records, journal.Record{Kind: uint8(a.record), Version: a.record.version(), Body: body})
 			w.tallyRecord(b, a)
 		case actionSend:
 			b.ops = append(b.ops, a.op)

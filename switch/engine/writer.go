@@ -142,6 +142,8 @@ func (w *writer) input(now time.Time, in *input) {
 		w.find(in)
 	case eventRefused:
 		w.refuse(in)
+	case eventAct:
+		w.act(in)
 	case eventStop:
 		w.stop = true
 	default:
@@ -270,7 +272,7 @@ func (w *writer) addRecord(a *action) {
 	from := len(b.bodies)
 	b.bodies = appendRecord(b.bodies, a)
 	b.spans = append(b.spans, span{from, len(b.bodies)})
-	b.records = append(b.records, journal.Record{Kind: uint8(a.record), Version: recordVersion})
+	b.records = append(b.records, journal.Record{Kind: uint8(a.record), Version: a.record.version()})
 	switch a.record {
 	case recordNote:
 		b.updates = append(b.updates, journal.Update{Key: noteKey(l.ID, at)})

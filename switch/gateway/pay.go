@@ -84,6 +84,7 @@ func (d *desk) decide(m *payMessage) (*engine.Request, *payment.Refusal) {
 		Requested: d.sent, Mode: mode, Scene: scene, Amount: payment.Fen(m.amount),
 		Currency: d.code.Currency, CodeMask: mask(m.code), Scheme: d.code.Scheme,
 		Merchant: merchantOf(m, &d.code), Category: categoryOf(m, &d.code), Rule: d.decision.Rule, TableVersion: d.decision.TableVersion + "@" + d.decision.TableDigest[:12],
+		Shape: d.shape(),
 	}}
 	return r, d.legs(m, r)
 }
@@ -163,6 +164,12 @@ func (d *desk) route(m *payMessage, sticky string) *payment.Refusal {
 	return nil
 }
 
+// shape is what a record keeps of the code for a replay of the traffic.
+func (d *desk) shape() string {
+	d.out = routing.AppendShape(d.out[:0], &d.query)
+	return string(d.out)
+}
+
 // legs lays out what has to be called. A leg whose institution is the caller needs no call.
 func (d *desk) legs(m *payMessage, r *engine.Request) *payment.Refusal {
 	p, target := &r.Payment, d.decision.Institution
@@ -198,7 +205,7 @@ func (d *desk) payerLeg(m *payMessage, r *engine.Request) *payment.Refusal {
 	if m.payerAccount == "" {
 		return &payment.Refusal{Failure: payment.MissingField, Field: "payer.account"}
 	}
-	if err := d.gateway.options.Switchboard.Current().Permit(m.payerInstitution, &d.query); err != nil {
+	if err := d.gateway.options.Switchboard.Choose(&d.query).Permit(m.payerInstitution, &d.query); err != nil {
 		refusal := refusalOf(err)
 		refusal.Field = "payer.institution"
 		return refusal

@@ -136,6 +136,7 @@ type Payment struct {
 
 	Rule         string // The routing rule that chose the target.
 	TableVersion string // Version and digest of the table that it stands in.
+	Shape        string // What routing saw of the code, with nothing that could be paid with.
 
 	Legs    []Leg
 	Status  Status

@@ -1,0 +1,54 @@
+package admin
+
+import "net/http"
+
+// Code says why an act was refused. The list is closed; callers act on it.
+type Code string
+
+// The reasons.
+const (
+	SignatureMissing  Code = "signature_missing"
+	SignatureInvalid  Code = "signature_invalid"
+	TimeOutsideWindow Code = "time_outside_window"
+	RequestRepeated   Code = "request_repeated"
+	RoleMissing       Code = "role_missing"
+	SamePerson        Code = "same_person"
+	PathUnknown       Code = "path_unknown"
+	BodyInvalid       Code = "body_invalid"
+	TableMalformed    Code = "table_malformed"
+	TableFaulty       Code = "table_has_errors"
+	TableUnknown      Code = "table_unknown"
+	TableKnown        Code = "table_known"
+	TableState        Code = "table_state"
+	PercentInvalid    Code = "percent_invalid"
+	NothingBefore     Code = "nothing_to_roll_back"
+	TablesFull        Code = "too_many_tables"
+	Busy              Code = "busy"
+	JournalRefused    Code = "journal_unavailable"
+)
+
+var statuses = map[Code]int{
+	SignatureMissing: http.StatusUnauthorized, SignatureInvalid: http.StatusUnauthorized,
+	TimeOutsideWindow: http.StatusUnauthorized, RequestRepeated: http.StatusConflict,
+	RoleMissing: http.StatusForbidden, SamePerson: http.StatusForbidden,
+	PathUnknown: http.StatusNotFound, BodyInvalid: http.StatusBadRequest,
+	TableMalformed: http.StatusUnprocessableEntity, TableFaulty: http.StatusUnprocessableEntity,
+	TableUnknown: http.StatusNotFound, TableKnown: http.StatusConflict, TableState: http.StatusConflict,
+	PercentInvalid: http.StatusBadRequest, NothingBefore: http.StatusConflict,
+	TablesFull: http.StatusConflict, Busy: http.StatusTooManyRequests,
+	JournalRefused: http.StatusServiceUnavailable,
+}
+
+// Refusal is an act that was not done, and why.
+type Refusal struct {
+	Code   Code   `json:"code"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Error gives code and detail.
+func (r *Refusal) Error() string {
+	if r.Detail == "" {
+		return "admin: refused: " + string(r.Code)
+	}
+	return "admin: refused: " + string(r.Code) + ": " + r.Detail
+}

@@ -1,0 +1,139 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"tongma/switch/journal"
+	"tongma/switch/payment"
+)
+
+// Act is one administrative act: what a person did to the switch, or tried to. It is one
+// form for everything that people decide, so that one list answers who did what and when.
+type Act struct {
+	Time    time.Time // UTC.
+	Who     string    // Name of the person, or of the part of the switch that acted by itself.
+	What    string    // Noun and verb, such as table.approve.
+	Subject string    // What it was done to: a table's digest, a window's number.
+	Refused string    // Why it was not done, a stable word; empty where it was.
+	Detail  string    // For people. Never a key.
+
+	// State is how the act left what it changed, kept under Key. It becomes durable with
+	// the record or not at all. Without a Key the act changed nothing.
+	Key   string
+	State []byte
+}
+
+// Act writes a down and returns when it is durable. The error is a *payment.Refusal; it
+// is then not known whether the act was written. Start must have been called.
+func (e *Engine) Act(a *Act) error {
+	if failure := e.accepting(); failure != payment.NoFailure {
+		return &payment.Refusal{Failure: failure}
+	}
+	c := e.borrow()
+	e.inbox.put(input{event: event{kind: eventAct, calls: c}, act: a})
+	_, err := e.wait(c)
+	return err
+}
+
+// act puts an act into the block at hand. Its caller is answered when that is durable.
+func (w *writer) act(in *input) {
+	b, a := w.batch, in.act
+	at := journal.Position{Sequence: w.tail + 1, Offset: uint32(len(b.records))}
+	from := len(b.bodies)
+	b.bodies = appendAct(b.bodies, a)
+	b.spans = append(b.spans, span{from, len(b.bodies)})
+	b.records = append(b.records, journal.Record{Kind: uint8(recordAct), Version: recordVersion})
+	b.updates = append(b.updates, journal.Update{Key: actKey(at)})
+	if a.Key != "" {
+		b.updates = append(b.updates, journal.Update{Key: stateKey(a.Key), Value: a.State})
+	}
+	b.replies = append(b.replies, in.calls)
+	if len(b.records) >= w.options.Limits.BlockRecordsMax {
+		w.flush()
+	}
+}
+
+func actKey(at journal.Position) []byte {
+	key := binary.BigEndian.AppendUint64([]byte{keyAct}, at.Sequence)
+	return binary.BigEndian.AppendUint32(key, at.Offset)
+}
+
+func stateKey(key string) []byte { return append([]byte{keyState}, key...) }
+
+// appendAct appends the body of an act. It begins with an empty payment id.
+func appendAct(dst []byte, a *Act) []byte {
+	dst = appendString(dst, "")
+	dst = binary.AppendVarint(dst, a.Time.UnixNano())
+	for _, text := range [...]string{a.Who, a.What, a.Subject, a.Refused, a.Detail, a.Key} {
+		dst = appendString(dst, text)
+	}
+	return appendString(dst, string(a.State))
+}
+
+func readAct(body []byte) (Act, error) {
+	r := reader{body: body}
+	r.string()
+	a := Act{Time: r.time()}
+	for _, text := range [...]*string{&a.Who, &a.What, &a.Subject, &a.Refused, &a.Detail, &a.Key} {
+		*text = r.string()
+	}
+	a.State = []byte(r.string())
+	if r.err == nil && len(r.body) > 0 {
+		return a, fmt.Errorf("%w: %d bytes too many in act", errRecord, len(r.body))
+	}
+	return a, r.err
+}
+
+// State gives how the newest act left what is kept under key; nil where none did.
+func (e *Engine) State(key string) ([]byte, error) {
+	value, err := e.options.View.Value(stateKey(key), nil)
+	if errors.Is(err, journal.ErrNotFound) {
+		return nil, nil
+	}
+	return value, err
+}
+
+// Acts calls visit with every act whose block was not trimmed, the oldest first.
+func (e *Engine) Acts(visit func(Act) error) error {
+	return e.options.View.Scan([]byte{keyAct}, func(key, _ []byte) error {
+		block, err := e.options.Log.Block(binary.BigEndian.Uint64(key[1:]))
+		if errors.Is(err, journal.ErrTrimmed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		offset := binary.BigEndian.Uint32(key[9:])
+		if int(offset) >= len(block.Records) {
+			return fmt.Errorf("%w: offset %d of %d records", errRecord, offset, len(block.Records))
+		}
+		a, err := readAct(block.Records[offset].Body)
+		if err != nil {
+			return err
+		}
+		return visit(a)
+	})
+}
+
+// Intents calls visit with every payment that began in b, as its intent stands there.
+func Intents(b *journal.Block, visit func(p *payment.Payment) error) error {
+	for i := range b.Records {
+		record := &b.Records[i]
+		if recordKind(record.Kind) != recordIntent || !readable(record) {
+			continue
+		}
+		r := reader{body: record.Body, version: record.Version}
+		l := life{}
+		l.ID = payment.ID(r.string())
+		if err := fold(&l, recordIntent, &r); err != nil {
+			return fmt.Errorf("block %d, record %d: %w", b.Sequence, i, err)
+		}
+		if err := visit(&l.Payment); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"reflect"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tongma/switch/journal"
+	"tongma/switch/payment"
+)
+
+// An act and the state that it leaves are there together after a restart, in order, and
+// an act that changed nothing leaves the state alone.
+func TestActsAreKeptWithTheirState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemory()
+		approve := func(*payment.Operation) (payment.Answer, time.Duration) {
+			return payment.Answer{Outcome: payment.Approved}, time.Millisecond
+		}
+		e, _ := start(t, log, approve)
+		now := time.Now().UTC()
+		acts := []Act{
+			{Time: now, Who: "li", What: "table.draft", Subject: "d1", Key: "tables", State: []byte("one")},
+			{Time: now, Who: "li", What: "table.approve", Subject: "d1", Refused: "same_person", State: []byte{}},
+			{Time: now, Who: "wang", What: "table.approve", Subject: "d1", Detail: "x", Key: "tables", State: []byte("two")},
+		}
+		for i := range acts {
+			if err := e.Act(&acts[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := e.Submit(debit("r1", 100)); err != nil {
+			t.Fatal(err)
+		}
+		stop(t, e)
+		e, _ = start(t, log, approve)
+		var got []Act
+		if err := e.Acts(func(a Act) error { got = append(got, a); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, acts) {
+			t.Errorf("got %+v, want %+v", got, acts)
+		}
+		if state, err := e.State("tables"); err != nil || string(state) != "two" {
+			t.Errorf("state %q, %v, want two", state, err)
+		}
+		if state, err := e.State("windows"); err != nil || state != nil {
+			t.Errorf("state %q, %v, want none", state, err)
+		}
+		stop(t, e)
+		if err := e.Act(&acts[0]); failureOf(err) != payment.ShuttingDown {
+			t.Errorf("after the stop: %v, want shutting_down", err)
+		}
+	})
+}
+
+// An intent of the version before, which kept no shape of the code, is still read.
+func TestIntentOfTheVersionBeforeIsRead(t *testing.T) {
+	l := &life{Payment: payment.Payment{ID: "P1", RequestID: "r1", TableVersion: "t@d",
+		Legs: []payment.Leg{{Kind: payment.Debit, Institution: "bank", Amount: 5}}}}
+	body := appendRecord(nil, &action{record: recordIntent, life: l})
+	tail := appendLegs([]byte{byte(l.phase)}, l)
+	old := append(body[:len(body)-len(tail)-1:len(body)-len(tail)-1], tail...) // Without the empty shape.
+	block := &journal.Block{Records: []journal.Record{
+		{Kind: uint8(recordIntent), Version: recordVersion, Body: old},
+		{Kind: uint8(recordIntent), Version: intentVersion, Body: body},
+	}}
+	if err := CheckBlock(block); err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	err := Intents(block, func(p *payment.Payment) error {
+		count++
+		if p.RequestID != "r1" || len(p.Legs) != 1 || p.Legs[0].Institution != "bank" {
+			t.Errorf("read %+v", p)
+		}
+		return nil
+	})
+	if err != nil || count != 2 {
+		t.Errorf("%d intents, %v, want 2", count, err)
+	}
+	block.Records[0].Version = intentVersion + 1
+	if CheckBlock(block) == nil {
+		t.Error("a version of the future was read")
+	}
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"tongma/routing"
+	"tongma/switch/admin"
+)
+
+// adminSettings is how people reach a running switch. Without an address there is no
+// admin API, and the table comes from its file.
+type adminSettings struct {
+	Listen string `yaml:"listen"` // host:port; empty for none.
+	People string `yaml:"people"` // Who may call, YAML; see admin.LoadPeople.
+}
+
+// openTables puts the tables in use: those of the journal where people have decided
+// there, the configuration's own otherwise. It needs the engine, not yet started.
+func (s *assembly) openTables() error {
+	decided, err := admin.HasTables(s.engine)
+	if err != nil {
+		return err
+	}
+	if s.config.Admin.Listen == "" {
+		if decided {
+			return errors.New("the journal says which table is in use, and admin.listen is not configured to change it")
+		}
+		return s.loadTable()
+	}
+	register, err := s.loadRegister()
+	if err != nil {
+		return err
+	}
+	s.tables, err = admin.OpenTables(s.engine, s.store, s.board, register, func() ([]byte, error) {
+		directory, name := filepath.Split(s.config.Table)
+		return routing.Bundle(os.DirFS(directory), name)
+	})
+	if err != nil {
+		return err
+	}
+	people, err := admin.LoadPeople(s.config.Admin.People)
+	if err != nil {
+		return err
+	}
+	s.admin = admin.New(admin.Options{People: people, Tables: s.tables, Acts: s.engine, Traffic: s.store, Logger: s.log})
+	s.adminListener, err = net.Listen("tcp", s.config.Admin.Listen)
+	return err
+}
+
+// serveAdmin begins to serve people, if anybody may call.
+func (s *assembly) serveAdmin(failed chan<- error) {
+	if s.admin == nil {
+		return
+	}
+	if err := s.tables.Begin(); err != nil {
+		failed <- err
+		return
+	}
+	go func() {
+		if err := s.admin.Serve(s.adminListener); err != nil {
+			failed <- err
+		}
+	}()
+}
+
+func (s *assembly) loadRegister() (*routing.Register, error) {
+	text, err := os.ReadFile(s.config.Register)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the register: %w", err)
+	}
+	register, err := routing.LoadRegister(text)
+	if err != nil {
+		return nil, fmt.Errorf("register %s: %w", s.config.Register, err)
+	}
+	return register, nil
+}
+
+// loadTable loads register and table and puts the table in use. With an error in either,
+// the table in use stays. Where people decide about tables, the register alone is loaded.
+func (s *assembly) loadTable() error {
+	register, err := s.loadRegister()
+	if err != nil {
+		return err
+	}
+	if s.tables != nil {
+		return s.tables.Use(register)
+	}
+	directory, name := filepath.Split(s.config.Table)
+	table, findings, err := routing.LoadFS(os.DirFS(directory), name, register)
+	if err != nil {
+		return fmt.Errorf("table %s: %w", s.config.Table, err)
+	}
+	if err := s.board.Activate(table); err != nil {
+		return fmt.Errorf("table %s: %w: %v", s.config.Table, err, findings)
+	}
+	return nil
+}
