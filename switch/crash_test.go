@@ -39,7 +39,7 @@ func TestCrash(t *testing.T) {
 	if err := net.Switch.Stop(); err != nil {
 		t.Error(err)
 	}
-	verifyJournal(t, net)
+	comparePositions(t, net, verifyJournal(t, net))
 	if err := net.StartSwitch(""); err != nil {
 		t.Fatal(err)
 	}

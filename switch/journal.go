@@ -8,6 +8,8 @@ import (
 
 	"tongma/switch/engine"
 	"tongma/switch/journal"
+	"tongma/switch/ledger"
+	"tongma/switch/payment"
 )
 
 // journalCommand looks after a journal that no switch has open.
@@ -22,12 +24,17 @@ type journalVerifyCommand struct {
 
 // Run exits 0 where every block reads well, 1 otherwise.
 func (c *journalVerifyCommand) Run() error {
-	report, err := journal.Verify(c.Directory, engine.CheckBlock)
+	audit := engine.NewAudit()
+	report, err := journal.Verify(c.Directory, journal.Checks{Block: audit.Block, Snapshot: audit.Snapshot})
 	if c.JSON {
 		form := struct {
 			journal.Report
-			Fault string `json:"fault,omitempty"`
-		}{Report: report}
+			Balances map[string]payment.Fen `json:"balances"` // By account, fen.
+			Fault    string                 `json:"fault,omitempty"`
+		}{Report: report, Balances: map[string]payment.Fen{}}
+		for _, line := range audit.Book().Lines() {
+			form.Balances[line.Account.String()] = line.Balance
+		}
 		if err != nil {
 			form.Fault = err.Error()
 		}
@@ -38,12 +45,21 @@ func (c *journalVerifyCommand) Run() error {
 		fmt.Println(string(text))
 	} else {
 		printReport(&report)
+		printBalances(audit.Book())
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "switch: the journal is not sound:", err)
 		return &exitError{code: 1}
 	}
 	return nil
+}
+
+// printBalances prints what the journal's postings sum to. A position above zero is owed
+// to the institution, one below zero by it.
+func printBalances(book *ledger.Book) {
+	for _, line := range book.Lines() {
+		fmt.Printf("  %-40s %16s yuan\n", line.Account, line.Balance.Yuan())
+	}
 }
 
 func printReport(r *journal.Report) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -189,13 +190,19 @@ func checkLeg(t *testing.T, institution string, leg *paper.Leg, p *stage.Payment
 	}
 }
 
-// verifyJournal runs the command on the journal of a switch that has ended.
-func verifyJournal(t *testing.T, net *stage.Stage) {
+// verifyJournal runs the command on the journal of a switch that has ended, and returns
+// the balances that it proves, in fen by account.
+func verifyJournal(t *testing.T, net *stage.Stage) map[string]int64 {
 	t.Helper()
-	out, err := exec.Command(net.Binary, "journal", "verify", filepath.Join(net.Directory, "journal")).CombinedOutput()
+	out, err := exec.Command(net.Binary, "journal", "verify", "--json", filepath.Join(net.Directory, "journal")).CombinedOutput()
 	if err != nil {
 		t.Errorf("journal verify: %v\n%s", err, out)
 	}
+	var report struct{ Balances map[string]int64 }
+	if err := json.Unmarshal(out, &report); err != nil {
+		t.Errorf("journal verify: %v\n%s", err, out)
+	}
+	return report.Balances
 }
 
 // quick makes unknown outcomes end within a test's patience.

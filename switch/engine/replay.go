@@ -253,30 +253,3 @@ func firstError(list ...error) error {
 	}
 	return nil
 }
-
-// CheckBlock reads every record of a block and reports the first that this build cannot
-// read. It changes nothing.
-func CheckBlock(b *journal.Block) error {
-	for i := range b.Records {
-		if err := checkRecord(&b.Records[i]); err != nil {
-			return fmt.Errorf("block %d, record %d: %w", b.Sequence, i, err)
-		}
-	}
-	return nil
-}
-
-func checkRecord(record *journal.Record) error {
-	kind := recordKind(record.Kind)
-	if !readable(record) {
-		return fmt.Errorf("%w: kind %d version %d is not of this build", errRecord, record.Kind, record.Version)
-	}
-	r := reader{body: record.Body, version: record.Version}
-	if r.string(); kind == recordRefused {
-		return r.err
-	}
-	if kind == recordAct {
-		_, err := readAct(record.Body)
-		return err
-	}
-	return fold(&life{}, kind, &r)
-}

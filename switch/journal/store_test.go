@@ -98,7 +98,7 @@ func TestSwappedBlocksBreakTheChain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	report, err := journal.Verify(place, nil)
+	report, err := journal.Verify(place, journal.Checks{})
 	if !errors.Is(err, journal.ErrBrokenChain) {
 		t.Errorf("got %v, want %v", err, journal.ErrBrokenChain)
 	}
@@ -224,7 +224,7 @@ func TestDamagedSnapshotFallsBack(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := journal.Verify(place, nil); !errors.Is(err, journal.ErrSnapshot) {
+	if _, err := journal.Verify(place, journal.Checks{}); !errors.Is(err, journal.ErrSnapshot) {
 		t.Errorf("verify says %v, want %v", err, journal.ErrSnapshot)
 	}
 	hurt(10)
@@ -301,20 +301,20 @@ func TestVerifyReportsTheWholeLog(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := journal.Verify(place, nil)
+	r, err := journal.Verify(place, journal.Checks{})
 	if err != nil || r.First != 1 || r.Last != 12 || r.Records != 12 || r.Kinds[1] != 12 || r.Epochs != 1 || r.Bytes != 48 {
 		t.Errorf("report %+v, %v", r, err)
 	}
 	objection := errors.New("no")
-	if r, err = journal.Verify(place, func(b *journal.Block) error {
+	if r, err = journal.Verify(place, journal.Checks{Block: func(b *journal.Block) error {
 		if b.Sequence == 7 {
 			return objection
 		}
 		return nil
-	}); !errors.Is(err, objection) || r.Last != 7 {
+	}}); !errors.Is(err, objection) || r.Last != 7 {
 		t.Errorf("an objection at block 7: report up to %d, %v", r.Last, err)
 	}
-	if _, err := journal.Verify(place+"/nowhere", nil); err == nil {
+	if _, err := journal.Verify(place+"/nowhere", journal.Checks{}); err == nil {
 		t.Error("verified a directory that does not exist")
 	}
 }

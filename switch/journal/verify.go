@@ -1,8 +1,12 @@
 package journal
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -25,11 +29,19 @@ type Report struct {
 	Snapshots []uint64         `json:"snapshots"` // Sequences of those that read well.
 }
 
+// Checks is what somebody who knows the records adds to Verify. Either may be nil.
+type Checks struct {
+	// Block is called with every block, in order.
+	Block func(*Block) error
+	// Snapshot is called with each snapshot that reads well, after the block that it is of.
+	Snapshot func(sequence uint64, state []byte) error
+}
+
 // Verify reads the whole journal in directory, which no process may have open, and
 // reports what it found. It changes nothing. The error is the first thing wrong; the
-// report then tells how far the log reads well. Each, if not nil, is called with every
-// block in order and may object.
-func Verify(directory string, each func(*Block) error) (Report, error) {
+// report then tells how far the log reads well. The checks are called in order and may
+// object.
+func Verify(directory string, checks Checks) (Report, error) {
 	o := DefaultOptions()
 	o.Directory, o.ReadOnly = directory, true
 	if _, err := vfs.Default.Stat(directory); err != nil {
@@ -39,12 +51,13 @@ func Verify(directory string, each func(*Block) error) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	report, err := s.verify(each)
+	report, err := s.verify(&checks)
 	return report, errors.Join(err, s.Close())
 }
 
-func (s *Store) verify(each func(*Block) error) (Report, error) {
+func (s *Store) verify(checks *Checks) (Report, error) {
 	r := Report{Shard: s.options.Shard, Trimmed: s.anchor, Kinds: map[uint8]uint64{}}
+	states, damaged := s.states()
 	epoch := uint64(0)
 	err := s.Read(s.anchor+1, func(b *Block) error {
 		if r.First == 0 {
@@ -61,26 +74,39 @@ func (s *Store) verify(each func(*Block) error) (Report, error) {
 			r.Bytes += uint64(len(b.Records[i].Body))
 			r.Kinds[b.Records[i].Kind]++
 		}
-		if each == nil {
-			return nil
-		}
-		return each(b)
+		return checks.run(b, states)
 	})
 	if err != nil {
 		return r, err
 	}
-	return r, s.verifySnapshots(&r)
+	r.Snapshots = slices.SortedFunc(maps.Keys(states), func(a, b uint64) int { return cmp.Compare(b, a) })
+	return r, damaged
 }
 
-func (s *Store) verifySnapshots(r *Report) error {
+// run asks the checks about b and about the snapshot that was taken after it.
+func (c *Checks) run(b *Block, states map[uint64][]byte) error {
+	if c.Block != nil {
+		if err := c.Block(b); err != nil {
+			return err
+		}
+	}
+	if state, ok := states[b.Sequence]; ok && c.Snapshot != nil {
+		return c.Snapshot(b.Sequence, state)
+	}
+	return nil
+}
+
+// states reads every snapshot that reads well; the error names those that do not.
+func (s *Store) states() (map[uint64][]byte, error) {
+	states := map[uint64][]byte{}
 	var faults []error
 	err := s.snapshots(func(at uint64, value []byte) bool {
 		if len(value) < 32 || snapshotDigest(at, value[32:]) != [32]byte(value[:32]) {
 			faults = append(faults, fmt.Errorf("journal: %w: the one of block %d is damaged", ErrSnapshot, at))
 			return true
 		}
-		r.Snapshots = append(r.Snapshots, at)
+		states[at] = bytes.Clone(value[32:])
 		return true
 	})
-	return errors.Join(append(faults, err)...)
+	return states, errors.Join(append(faults, err)...)
 }

@@ -20,11 +20,13 @@ type Line struct {
 	Balance payment.Fen
 }
 
-// Lines lists every account that ever moved, by name.
+// Lines lists every account that does not stand at zero, by name.
 func (b *Book) Lines() []Line {
 	var list []Line
 	for key, s := range b.sides {
-		list = append(list, Line{Account{Position, key.Medium, key.Institution}, s.Position})
+		if s.Position != 0 {
+			list = append(list, Line{Account{Position, key.Medium, key.Institution}, s.Position})
+		}
 		if s.Deposit != 0 {
 			list = append(list, Line{Account{Deposit, key.Medium, key.Institution}, s.Deposit})
 		}
@@ -34,7 +36,9 @@ func (b *Book) Lines() []Line {
 		if err != nil {
 			panic(err) // It was parsed when it was entered.
 		}
-		list = append(list, Line{a, balance})
+		if balance != 0 {
+			list = append(list, Line{a, balance})
+		}
 	}
 	slices.SortFunc(list, func(a, b Line) int { return strings.Compare(a.Account.String(), b.Account.String()) })
 	return list
