@@ -51,7 +51,9 @@ func (in *inspection) claimsIn(f *family) []claim {
 		}
 	}
 	if len(f.prefixes) > 0 {
-		in.claims.each(add)
+		for _, c := range in.claims.under(f.prefixes) {
+			add(c)
+		}
 		return claims
 	}
 	for _, c := range in.claims.others {

@@ -1,5 +1,7 @@
 package routing
 
+import "sort"
+
 // checkReach looks for rules, parts of rules and lines of lists that are never chosen
 // because others above them take every code first.
 func (in *inspection) checkReach() {
@@ -98,15 +100,12 @@ func (in *inspection) eachPrefixed(visit func(*claim, []claim)) {
 	}
 }
 
-// undisputed says of a line of a list, without writing its claim out, that nothing can
-// win over it or tie with it. This holds for nearly all lines of a long list.
+// undisputed says, without writing claims out, that nothing ties with candidate i and
+// that some code is left to it. This holds for nearly all lines of a long list.
 func (in *inspection) undisputed(i int32, open, following []int32) bool {
 	t := in.table
 	c := &t.paycodes.candidates[i]
 	rank := t.rank(c)
-	if c.target < 0 || len(following) > 0 && t.paycodes.candidates[following[0]].key.begins(c.key) {
-		return false
-	}
 	for _, j := range open {
 		if t.rank(&t.paycodes.candidates[j]) >= rank {
 			return false
@@ -117,14 +116,77 @@ func (in *inspection) undisputed(i int32, open, following []int32) bool {
 			return false
 		}
 	}
-	return true
+	longer := 0
+	for ; longer < len(following); longer++ {
+		o := &t.paycodes.candidates[following[longer]]
+		if !o.key.begins(c.key) {
+			break
+		}
+		if o.key == c.key || t.rank(o) <= rank {
+			return false
+		}
+	}
+	if longer == 0 {
+		return c.target >= 0
+	}
+	room := roomSteps
+	return in.longEnough(c) && in.inFamily(c.key) && in.hasRoom(c.key, following[:longer], &room)
+}
+
+// longEnough says that texts of c can be longer than any prefix.
+func (in *inspection) longEnough(c *candidate) bool {
+	lengths := c.lengths
+	if c.target < 0 {
+		lengths = in.table.clauses[c.clause].rule.match.lengths
+	}
+	return lengths == 0 || lengths>>prefixBytesMax != 0
+}
+
+// inFamily says that every text which begins with key begins as some family's codes do.
+func (in *inspection) inFamily(key prefixKey) bool {
+	for i := range in.families {
+		for _, prefix := range in.families[i].prefixes {
+			if key.begins(keyOf(prefix)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// roomSteps bounds the search of hasRoom. Past it the claims are written out.
+const roomSteps = 10_000
+
+// hasRoom says that some digits after key begin none of the longer candidates, which are
+// in the order of their texts.
+func (in *inspection) hasRoom(key prefixKey, longer []int32, steps *int) bool {
+	if len(longer) == 0 {
+		return true
+	}
+	if *steps--; *steps < 0 || key.length() == prefixBytesMax {
+		return false
+	}
+	candidates := in.table.paycodes.candidates
+	for digit := byte('0'); digit <= '9'; digit++ {
+		next := key.with(digit)
+		from := sort.Search(len(longer), func(i int) bool { return candidates[longer[i]].key.compare(next) >= 0 })
+		longer = longer[from:]
+		to := sort.Search(len(longer), func(i int) bool { return !candidates[longer[i]].key.begins(next) })
+		if to > 0 && candidates[longer[0]].key == next {
+			continue // Taken as a whole.
+		}
+		if in.hasRoom(next, longer[:to], steps) {
+			return true
+		}
+	}
+	return false
 }
 
 // allClaims gives what can meet a claim that names no prefix.
 func (in *inspection) allClaims() func(*claim) []claim {
 	var paycodes []claim
 	if len(in.claims.wide) > 0 {
-		in.claims.each(func(c claim) { paycodes = append(paycodes, c) })
+		paycodes = in.claims.under([]string{""})
 	}
 	return func(c *claim) []claim {
 		for i := range in.claims.wide {

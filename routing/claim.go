@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math/bits"
 	"slices"
+	"sort"
 
 	"tongma/codec"
 )
@@ -69,13 +70,7 @@ type claims struct {
 }
 
 func newClaims(t *Table) *claims {
-	all := &claims{table: t, prefixed: make([]int32, len(t.paycodes.candidates))}
-	for i := range all.prefixed {
-		all.prefixed[i] = int32(i)
-	}
-	slices.SortFunc(all.prefixed, func(a, b int32) int {
-		return t.paycodes.candidates[a].key.compare(t.paycodes.candidates[b].key)
-	})
+	all := &claims{table: t, prefixed: t.paycodes.inOrder()}
 	for i := range t.clauses {
 		c := &t.clauses[i]
 		m := &c.rule.match
@@ -104,18 +99,41 @@ func (k prefixKey) begins(o prefixKey) bool {
 	return o.length() <= k.length() && k.cut(o.length()) == o
 }
 
-// each calls visit for every claim of the table that can meet payment codes, those of
-// short prefixes first.
-func (all *claims) each(visit func(claim)) {
-	for _, k := range all.wide {
-		visit(k)
+// near calls visit for every candidate that can meet texts that begin with key: those of
+// its beginnings, shortest first, then those that begin with it, in the order of texts.
+func (all *claims) near(key prefixKey, visit func(int32)) {
+	candidates, order := all.table.paycodes.candidates, all.prefixed
+	at := func(k prefixKey) int {
+		return sort.Search(len(order), func(i int) bool { return candidates[order[i]].key.compare(k) >= 0 })
 	}
-	byLength := slices.Clone(all.prefixed)
+	for length := range key.length() {
+		cut := key.cut(length)
+		for i := at(cut); i < len(order) && candidates[order[i]].key == cut; i++ {
+			visit(order[i])
+		}
+	}
+	for i := at(key); i < len(order) && candidates[order[i]].key.begins(key); i++ {
+		visit(order[i])
+	}
+}
+
+// under gives the claims that can meet texts with one of the prefixes, those of short
+// prefixes first and each once.
+func (all *claims) under(prefixes []string) []claim {
 	candidates := all.table.paycodes.candidates
-	slices.SortStableFunc(byLength, func(a, b int32) int {
-		return cmp.Compare(candidates[a].key.length(), candidates[b].key.length())
-	})
-	for _, i := range byLength {
-		visit(all.table.claimOf(&candidates[i]))
+	var byLength [prefixBytesMax + 1][]int32
+	for _, prefix := range prefixes {
+		all.near(keyOf(prefix), func(i int32) {
+			length := candidates[i].key.length()
+			byLength[length] = append(byLength[length], i)
+		})
 	}
+	list := slices.Clone(all.wide)
+	for _, same := range byLength {
+		slices.Sort(same)
+		for _, i := range slices.Compact(same) {
+			list = append(list, all.table.claimOf(&candidates[i]))
+		}
+	}
+	return list
 }

@@ -174,19 +174,16 @@ func (t *Table) place(i int32, c *clause) {
 	switch {
 	case c.rule.entries != nil:
 		for _, e := range c.rule.entries {
-			t.paycodes.add(candidate{key: e.key, lengths: e.lengths, clause: i,
-				target: e.target, line: e.line})
+			t.paycodes.add(candidate{key: e.key, row: row{e.lengths, i, e.target, e.line}})
 		}
 	case c.prefix != "" || m.lengths != 0:
-		t.paycodes.add(candidate{key: keyOf(c.prefix), clause: i, target: -1,
-			line: int32(c.rule.line)})
+		t.paycodes.add(candidate{key: keyOf(c.prefix), row: row{0, i, -1, int32(c.rule.line)}})
 	case c.host != "":
 		if t.hosts[c.host] == nil {
 			t.hosts[c.host] = &prefixIndex{}
 		}
 		start := c.path[:min(len(c.path), prefixBytesMax)]
-		t.hosts[c.host].add(candidate{key: keyOf(start), clause: i, target: -1,
-			line: int32(c.rule.line)})
+		t.hosts[c.host].add(candidate{key: keyOf(start), row: row{0, i, -1, int32(c.rule.line)}})
 	case c.guid != "":
 		t.guids[c.guid] = append(t.guids[c.guid], i)
 	case c.template != "":

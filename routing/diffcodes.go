@@ -3,7 +3,6 @@ package routing
 import (
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -84,20 +83,9 @@ func (s *side) meeting(c *claim) []claim {
 		return list
 	}
 	list := slices.Clone(s.claims.wide)
-	candidates, order := s.table.paycodes.candidates, s.claims.prefixed
-	key := keyOf(c.prefix)
-	at := func(k prefixKey) int {
-		return sort.Search(len(order), func(i int) bool { return candidates[order[i]].key.compare(k) >= 0 })
-	}
-	for length := range len(c.prefix) {
-		cut := key.cut(length)
-		for i := at(cut); i < len(order) && candidates[order[i]].key == cut; i++ {
-			list = append(list, s.table.claimOf(&candidates[order[i]]))
-		}
-	}
-	for i := at(key); i < len(order) && candidates[order[i]].key.begins(key); i++ {
-		list = append(list, s.table.claimOf(&candidates[order[i]]))
-	}
+	s.claims.near(keyOf(c.prefix), func(i int32) {
+		list = append(list, s.table.claimOf(&s.table.paycodes.candidates[i]))
+	})
 	return list
 }
 

@@ -154,17 +154,11 @@ func (t *Table) eachEntry(p *probe, visit func(*candidate)) {
 	if p.code.Standard != codec.PayCode {
 		return
 	}
-	whole := keyOf(p.text[:min(len(p.text), prefixBytesMax)])
-	for _, depth := range t.paycodes.depths {
-		if depth.length > len(p.text) {
-			continue
+	t.paycodes.each(p.text, func(c *candidate) {
+		if c.target >= 0 {
+			visit(c)
 		}
-		for i := t.paycodes.find(whole.cut(depth.length)); i >= 0; i = t.paycodes.candidates[i].next {
-			if t.paycodes.candidates[i].target >= 0 {
-				visit(&t.paycodes.candidates[i])
-			}
-		}
-	}
+	})
 }
 
 // why says in one sentence what kept a rule from being chosen.

@@ -32,14 +32,27 @@ func (k prefixKey) cut(length int) prefixKey {
 	return k
 }
 
+// with gives the key of one more byte. k has fewer than prefixBytesMax.
+func (k prefixKey) with(next byte) prefixKey {
+	length := k.length()
+	k[length>>3] |= uint64(next) << (8 * (length & 7))
+	k[1] += 1 << 56
+	return k
+}
+
 func (k prefixKey) length() int { return int(k[1] >> 56) }
 
 func (k prefixKey) String() string {
-	var text [prefixBytesMax]byte
+	var buffer [prefixBytesMax]byte
+	return string(k.text(&buffer))
+}
+
+// text writes the prefix into buffer.
+func (k prefixKey) text(buffer *[prefixBytesMax]byte) []byte {
 	for i := range k.length() {
-		text[i] = byte(k[i>>3] >> (8 * (i & 7)))
+		buffer[i] = byte(k[i>>3] >> (8 * (i & 7)))
 	}
-	return string(text[:k.length()])
+	return buffer[:k.length()]
 }
 
 func (k prefixKey) hash() uint64 {
@@ -47,14 +60,19 @@ func (k prefixKey) hash() uint64 {
 	return high ^ low
 }
 
-// candidate is a clause, or one line of a list, that may match texts with its prefix.
-type candidate struct {
-	key     prefixKey
+// row is what a clause, or one line of a list, says beside its prefix.
+type row struct {
 	lengths lengthSet
 	clause  int32
 	target  int32 // Index in the rule's targets for a line of a list, else -1.
 	line    int32
-	next    int32 // Next candidate with the same key, -1 at the end.
+}
+
+// candidate is a row that may match texts with its prefix.
+type candidate struct {
+	key prefixKey
+	row
+	next int32 // Next candidate with the same key, -1 at the end.
 }
 
 // prefixIndex finds the candidates of a text by its prefixes: one probe for each
@@ -64,6 +82,7 @@ type prefixIndex struct {
 	slots      []int32 // Open addressing; index of the first candidate of a key, plus 1.
 	shift      int
 	depths     []depth // Longest first.
+	stems      stems   // Candidates that long lists share out; they are in no slot.
 }
 
 // depth is one length of prefix that occurs, with the highest rank at it and at the
@@ -85,8 +104,12 @@ func (x *prefixIndex) build(rank func(*candidate) uint64) {
 	x.shift = 64 - bits.TrailingZeros(uint(size))
 	var highest [prefixBytesMax + 1]uint64
 	var occurs [prefixBytesMax + 1]bool
+	x.stems.build(x.candidates, rank)
 	for i := range x.candidates {
 		c := &x.candidates[i]
+		if c.next = -1; x.stems.holds(c.key) {
+			continue
+		}
 		length := c.key.length()
 		highest[length] = max(highest[length], rank(c))
 		occurs[length] = true
@@ -104,7 +127,6 @@ func (x *prefixIndex) build(rank func(*candidate) uint64) {
 
 func (x *prefixIndex) insert(i int32) {
 	c := &x.candidates[i]
-	c.next = -1
 	mask := uint64(len(x.slots) - 1)
 	for at := c.key.hash() >> x.shift; ; at = (at + 1) & mask {
 		head := x.slots[at]
@@ -129,6 +151,46 @@ func (x *prefixIndex) find(key prefixKey) int32 {
 		}
 		if x.candidates[head-1].key == key {
 			return head - 1
+		}
+	}
+}
+
+// inOrder gives the candidates by their texts: a prefix before what begins with it.
+func (x *prefixIndex) inOrder() []int32 {
+	type placed struct {
+		high, low uint64
+		index     int32
+	}
+	list := make([]placed, len(x.candidates))
+	for i := range x.candidates {
+		key := x.candidates[i].key
+		list[i] = placed{bits.ReverseBytes64(key[0]), bits.ReverseBytes64(key[1]), int32(i)}
+	}
+	slices.SortFunc(list, func(a, b placed) int {
+		return cmp.Or(cmp.Compare(a.high, b.high), cmp.Compare(a.low, b.low), cmp.Compare(a.index, b.index))
+	})
+	order := make([]int32, len(list))
+	for i := range list {
+		order[i] = list[i].index
+	}
+	return order
+}
+
+// each calls visit for every candidate whose prefix text begins with.
+func (x *prefixIndex) each(text string, visit func(*candidate)) {
+	whole := keyOf(text[:min(len(text), prefixBytesMax)])
+	from, to, digits, known := x.stems.find(text)
+	for i := from; i < to; i++ {
+		if l := &x.stems.leaves[i]; l.begins(digits, known) {
+			visit(&candidate{key: whole.cut(l.length()), row: x.stems.row(l), next: -1})
+		}
+	}
+	for _, depth := range x.depths {
+		if depth.length > len(text) {
+			continue
+		}
+		for i := x.find(whole.cut(depth.length)); i >= 0; i = x.candidates[i].next {
+			visit(&x.candidates[i])
 		}
 	}
 }

@@ -143,7 +143,8 @@ func (t *Table) match(p *probe) hit {
 }
 
 func (t *Table) matchPrefix(index *prefixIndex, text string, p *probe, best *hit) {
-	if len(index.depths) == 0 {
+	t.matchLeaves(&index.stems, text, p, best)
+	if len(index.depths) == 0 || best.clause != nil && index.depths[0].rank < best.rank {
 		return
 	}
 	whole := keyOf(text[:min(len(text), prefixBytesMax)])
@@ -157,15 +158,32 @@ func (t *Table) matchPrefix(index *prefixIndex, text string, p *probe, best *hit
 		next := index.find(whole.cut(depth.length))
 		for next >= 0 {
 			c := &index.candidates[next]
-			t.matchCandidate(c, p, best)
+			t.matchRow(&c.row, depth.length, p, best)
 			next = c.next
 		}
 	}
 }
 
-func (t *Table) matchCandidate(c *candidate, p *probe, best *hit) {
-	found := t.hitOf(c)
-	if !found.beats(best) || !c.lengths.has(len(p.text)) {
+func (t *Table) matchLeaves(s *stems, text string, p *probe, best *hit) {
+	from, to, digits, known := s.find(text)
+	for i := from; i < to; i++ {
+		l := &s.leaves[i]
+		if !l.begins(digits, known) {
+			continue
+		}
+		length := l.length()
+		if best.clause != nil && s.ranks[length] < best.rank {
+			return
+		}
+		r := s.row(l)
+		t.matchRow(&r, length, p, best)
+	}
+}
+
+// matchRow tries a row whose prefix, of length bytes, p's text begins with.
+func (t *Table) matchRow(r *row, length int, p *probe, best *hit) {
+	found := t.hitOf(r, length)
+	if !found.beats(best) || !r.lengths.has(len(p.text)) {
 		return
 	}
 	if found.clause.miss(p) == Matches {
@@ -173,19 +191,20 @@ func (t *Table) matchCandidate(c *candidate, p *probe, best *hit) {
 	}
 }
 
-func (t *Table) hitOf(c *candidate) hit {
-	found := hit{clause: &t.clauses[c.clause], position: -1, target: c.target, line: c.line}
-	found.rank = t.rank(c)
-	return found
+func (t *Table) hitOf(r *row, length int) hit {
+	return hit{clause: &t.clauses[r.clause], rank: t.rankOf(r, length), position: -1,
+		target: r.target, line: r.line}
 }
 
-// rank of a list's line counts its prefix and its length, which the list's clause does
+func (t *Table) rank(c *candidate) uint64 { return t.rankOf(&c.row, c.key.length()) }
+
+// rankOf a list's line counts its prefix and its length, which the list's clause does
 // not hold, as if the line were a rule.
-func (t *Table) rank(c *candidate) uint64 {
-	rank := t.clauses[c.clause].rank
-	if c.target >= 0 {
-		rank += uint64(c.key.length()) << textShift
-		if c.lengths != 0 {
+func (t *Table) rankOf(r *row, length int) uint64 {
+	rank := t.clauses[r.clause].rank
+	if r.target >= 0 {
+		rank += uint64(length) << textShift
+		if r.lengths != 0 {
 			rank++
 		}
 	}
