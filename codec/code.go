@@ -42,6 +42,7 @@ type Code struct {
 	Merchant   Merchant
 	Fields     []Field
 	Deviations []Deviation
+	Profile    Profile // The profile that took the code: never Auto; empty for standards without profiles.
 }
 
 // Merchant is what a code says of the payee. Empty where it does not.
@@ -52,6 +53,8 @@ type Merchant struct {
 	Country  string // ISO 3166-1 alpha-2.
 	ID       string
 	Acquirer string // UnionPay acquirer IIN, scheme's acquirer id.
+	// Forwarder is the UnionPay IIN of who forwards for the acquirer, often the same.
+	Forwarder string
 }
 
 // Field is one primitive data object of a code, in the order it stands there.

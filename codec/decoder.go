@@ -33,15 +33,47 @@ func newDecoder(pay []payRule, links []linkRule) *Decoder {
 	return d
 }
 
-// Decode says what text is, into into, whose slices are reused and whose strings alias
-// text. White space, CR and LF around the code are what scanners add; they are ignored.
-// The error is an *Error.
+// Decode is DecodeWith under the profile Auto.
+func (d *Decoder) Decode(text string, into *Code) error { return d.DecodeWith(Auto, text, into) }
+
+// DecodeWith says what text is, into into, whose slices are reused and whose strings
+// alias text. White space, CR and LF around the code are what scanners add; they are
+// ignored. The error is an *Error; into then means nothing. What a profile forgives is
+// listed in into.Deviations; Strict forgives nothing of any standard.
 //
-// The families are told apart in this order: 000201 is EMVCo merchant presented; a
+// The families are told apart in this order: 0002 is EMVCo merchant presented; a
 // scheme and "://" is a link; digits, or fp and 33 characters, are a payer's code.
-func (d *Decoder) Decode(text string, into *Code) error {
+func (d *Decoder) DecodeWith(profile Profile, text string, into *Code) error {
 	text = strings.Trim(text, " \t\r\n")
 	*into = Code{Fields: into.Fields[:0], Deviations: into.Deviations[:0]}
+	if profile != Auto && profiles[profile] == nil {
+		return &Error{Code: CodeProfile, Want: "the name of a profile"}
+	}
+	if err := checkText(text); err != nil {
+		return err
+	}
+	if strings.HasPrefix(text, "0002") {
+		return decodeMerchant(profile, text, into)
+	}
+	if err := d.decodeFamily(text, into); err != nil {
+		return err
+	}
+	if profile == Strict && len(into.Deviations) > 0 {
+		return refuse(&into.Deviations[0])
+	}
+	return nil
+}
+
+// decodeFamily reads codes of the families that have no profiles of their own.
+func (d *Decoder) decodeFamily(text string, into *Code) error {
+	if strings.Contains(text, "://") {
+		return d.decodeLink(text, into)
+	}
+	return d.decodePayCode(text, into)
+}
+
+// checkText refuses what no code can be.
+func checkText(text string) error {
 	switch {
 	case text == "":
 		return &Error{Code: CodeEmpty, Want: "a code"}
@@ -49,10 +81,11 @@ func (d *Decoder) Decode(text string, into *Code) error {
 		return &Error{Code: CodeTooLong, Offset: textMax, Found: "more bytes", Want: "at most 2048"}
 	case !utf8.ValidString(text):
 		return &Error{Code: CodeNotUTF8, Want: "UTF-8"}
-	case strings.HasPrefix(text, "0002"):
-		return decodeMerchant(text, into)
-	case strings.Contains(text, "://"):
-		return d.decodeLink(text, into)
 	}
-	return d.decodePayCode(text, into)
+	for i := 0; i < len(text); i++ {
+		if text[i] < ' ' || text[i] == 0x7F {
+			return &Error{Code: CodeControl, Offset: i, Found: "a control character", Want: "printable text"}
+		}
+	}
+	return nil
 }

@@ -20,6 +20,8 @@ const (
 	CodeTip       = "bad_tip"
 	CodeHost      = "bad_host"
 	CodeUntrusted = "look_alike_host"
+	CodeControl   = "control_character"
+	CodeProfile   = "unknown_profile"
 )
 
 // Error says where and why a text is not a payment code. It never holds a payer's code.

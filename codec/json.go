@@ -14,6 +14,7 @@ type form struct {
 	Merchant   *merchantForm   `json:"merchant,omitempty"`
 	Fields     []fieldForm     `json:"fields"`
 	Deviations []deviationForm `json:"deviations"`
+	Profile    Profile         `json:"profile,omitempty"`
 }
 
 type merchantForm struct {
@@ -23,6 +24,8 @@ type merchantForm struct {
 	Country  string `json:"country,omitempty"`
 	ID       string `json:"id,omitempty"`
 	Acquirer string `json:"acquirer,omitempty"`
+
+	Forwarder string `json:"forwarder,omitempty"`
 }
 
 type fieldForm struct {
@@ -43,7 +46,7 @@ type deviationForm struct {
 // bytes.
 func (c *Code) MarshalJSON() ([]byte, error) {
 	f := form{Standard: c.Standard, Mode: c.Mode, Static: c.Static, Scheme: c.Scheme, Issuer: c.Issuer,
-		Currency: c.Currency, Fields: []fieldForm{}, Deviations: []deviationForm{}}
+		Currency: c.Currency, Fields: []fieldForm{}, Deviations: []deviationForm{}, Profile: c.Profile}
 	if c.HasAmount {
 		f.Amount = &c.AmountFen
 	}
@@ -57,4 +60,16 @@ func (c *Code) MarshalJSON() ([]byte, error) {
 		f.Deviations = append(f.Deviations, deviationForm(deviation))
 	}
 	return json.Marshal(f)
+}
+
+// MarshalJSON gives the error's stable JSON form; message is the line for people.
+func (e *Error) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Code    string `json:"code"`
+		Offset  int    `json:"offset"`
+		Found   string `json:"found"`
+		Want    string `json:"want"`
+		Clause  string `json:"clause"`
+		Message string `json:"message"`
+	}{e.Code, e.Offset, e.Found, e.Want, e.Clause, e.Error()})
 }

@@ -1,287 +1,420 @@
 package codec
 
 import (
-	"fmt"
-	"strconv"
-	"strings"
+	"math/bits"
 	"unicode/utf8"
 )
 
-// object is one data object of a merchant presented code: id, length, value.
-type object struct {
-	id    int
+// charactersMax is the longest merchant presented code (EMVCo MPM 3.1).
+const charactersMax = 512
+
+// merchantReader takes a merchant presented code apart in one pass. It lives on the
+// stack of one decoding and makes no text: every value is a part of the code's own.
+type merchantReader struct {
+	text string
+	into *Code
+
+	// Bytes outside ASCII are all in text[wideFrom:wideTo]: elsewhere a length counts
+	// bytes as well as characters.
+	wideFrom, wideTo int
+	byteLengths      bool // Lengths count bytes everywhere.
+
+	seen idSet
+	held [5]held // Objects 53 to 57, which are checked together.
+}
+
+// held is a value whose check waits until the whole code is read.
+type held struct {
 	value string
-	at    int // Byte offset of the value in the whole text.
+	at    int
 }
 
-// next takes the first object of text, which begins at byte at of the whole. The length
-// counts characters (EMVCo clause 4.4.1.1).
-func nextObject(text string, at int) (o object, rest string, err error) {
-	if len(text) < 4 {
-		return o, "", &Error{Code: CodeTruncated, Offset: at, Found: fmt.Sprintf("%d bytes", len(text)),
-			Want: "id and length of 2 digits each", Clause: "EMVCo MPM 4.4"}
-	}
-	id, ok := twoDigits(text[:2])
-	if !ok {
-		return o, "", &Error{Code: CodeID, Offset: at, Want: "an id of two digits", Clause: "EMVCo MPM 4.4"}
-	}
-	characters, ok := twoDigits(text[2:4])
-	if !ok {
-		return o, "", &Error{Code: CodeLength, Offset: at + 2, Want: "a length of two digits", Clause: "EMVCo MPM 4.4"}
-	}
-	size := 0
-	for range characters {
-		if 4+size >= len(text) {
-			return o, "", &Error{Code: CodeTruncated, Offset: at + len(text), Found: "the end",
-				Want: fmt.Sprintf("%d characters of object %02d", characters, id), Clause: "EMVCo MPM 4.4.1.1"}
-		}
-		_, n := utf8.DecodeRuneInString(text[4+size:])
-		size += n
-	}
-	return object{id: id, value: text[4 : 4+size], at: at + 4}, text[4+size:], nil
-}
+const heldFirst = 53 // Currency, amount, tip indicator, fixed fee, percentage fee.
 
-func twoDigits(text string) (int, bool) {
-	if text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9' {
-		return 0, false
-	}
-	return int(text[0]-'0')*10 + int(text[1]-'0'), true
-}
+// idSet is a set of ids 00 to 99.
+type idSet [2]uint64
 
-// isTemplate reports whether root object id holds objects of its own.
-func isTemplate(id int) bool { return id >= 26 && id <= 51 || id == 62 || id == 64 || id >= 80 }
+func (s *idSet) has(id int) bool { return s[id>>6&1]&(1<<(id&63)) != 0 }
 
-// decodeMerchant reads an EMVCo merchant presented code: the checksum first, then
-// every object. A wrong or missing checksum and a broken length are never forgiven.
-func decodeMerchant(text string, into *Code) error {
-	into.Standard, into.Mode, into.Static = EMVMerchant, MerchantPresented, true
-	if err := checkCRC(text); err != nil {
-		return err
+// add reports false where id is in the set already.
+func (s *idSet) add(id int) bool {
+	word, bit := &s[id>>6&1], uint64(1)<<(id&63)
+	if *word&bit != 0 {
+		return false
 	}
-	var seen [100]bool
-	rest, at := text, 0
-	for rest != "" {
-		o, tail, err := nextObject(rest, at)
-		if err != nil {
-			return err
-		}
-		if seen[o.id] {
-			return &Error{Code: CodeDuplicate, Offset: at, Found: fmt.Sprintf("object %02d again", o.id),
-				Want: "each id once", Clause: "EMVCo MPM 4.2"}
-		}
-		seen[o.id] = true
-		if err := into.addRoot(o); err != nil {
-			return err
-		}
-		at += len(rest) - len(tail)
-		rest = tail
-	}
-	return into.finishMerchant(&seen)
-}
-
-// checkCRC demands object 63 at the end and its value to be the checksum of all before it.
-func checkCRC(text string) error {
-	n := len(text)
-	if n < 8 || text[n-8:n-4] != "6304" {
-		return &Error{Code: CodeMissing, Offset: n, Found: "no object 63 at the end", Want: "the CRC", Clause: "EMVCo MPM 4.7.3"}
-	}
-	want := CRC(text[:n-4])
-	got, err := strconv.ParseUint(text[n-4:], 16, 16)
-	if err != nil || uint16(got) != want {
-		return &Error{Code: CodeCRC, Offset: n - 4, Found: fmt.Sprintf("%.4q", text[n-4:]),
-			Want: fmt.Sprintf("%04X", want), Clause: "EMVCo MPM 4.7.3"}
-	}
-	return nil
-}
-
-// addRoot takes one object of the root.
-func (c *Code) addRoot(o object) error {
-	if isTemplate(o.id) {
-		return c.addTemplate(o)
-	}
-	c.Fields = append(c.Fields, Field{Path: paths[o.id], Name: rootNames[o.id], Value: o.value, Offset: o.at})
-	switch o.id {
-	case 0:
-		if o.value != "01" {
-			return &Error{Code: CodeFormat, Offset: o.at, Want: "payload format 01", Clause: "EMVCo MPM 4.7.1"}
-		}
-	case 1:
-		if o.value != "11" && o.value != "12" {
-			return &Error{Code: CodeFormat, Offset: o.at, Want: "11 or 12", Clause: "EMVCo MPM 4.7.2"}
-		}
-		c.Static = o.value == "11"
-	case 15, 16:
-		c.Scheme = "unionpay"
-		if len(o.value) == 31 {
-			c.Merchant.Acquirer, c.Merchant.ID = o.value[:8], o.value[16:]
-		}
-	case 52:
-		c.Merchant.Category = o.value
-	case 53:
-		if len(o.value) != 3 || !allDigits(o.value) {
-			return &Error{Code: CodeFormat, Offset: o.at, Want: "three digits of ISO 4217", Clause: "EMVCo MPM 4.7.6"}
-		}
-		c.Currency = o.value
-	case 58:
-		c.Merchant.Country = o.value
-	case 59:
-		c.Merchant.Name = o.value
-	case 60:
-		c.Merchant.City = o.value
-	}
-	return nil
-}
-
-// addTemplate takes the objects of a template. The first of an account template is its
-// globally unique identifier, which names the scheme.
-func (c *Code) addTemplate(o object) error {
-	var seen [100]bool
-	rest, at := o.value, o.at
-	for rest != "" {
-		inner, tail, err := nextObject(rest, at)
-		if err != nil {
-			return err
-		}
-		if seen[inner.id] {
-			return &Error{Code: CodeDuplicate, Offset: at, Found: fmt.Sprintf("object %02d.%02d again", o.id, inner.id),
-				Want: "each id once", Clause: "EMVCo MPM 4.2"}
-		}
-		seen[inner.id] = true
-		c.Fields = append(c.Fields, Field{Path: templatePaths[o.id][inner.id], Value: inner.value, Offset: inner.at})
-		if inner.id == 0 && o.id <= 51 && c.Scheme == "" {
-			c.Scheme = schemeOf(inner.value)
-		}
-		at += len(rest) - len(tail)
-		rest = tail
-	}
-	return nil
-}
-
-// schemes by globally unique identifier, in lower case.
-var schemes = map[string]string{
-	"a000000677010111": "promptpay", "a000000677010112": "promptpay", "a000000727": "vietqr",
-	"sg.paynow": "paynow", "sg.sgqr": "sgqr", "com.qq.weixin.pay": "wechat", "com.alipay": "alipay",
-	"a0000006150001": "duitnow", "id.co.qris.www": "qris", "ph.instapay.me": "qrph",
-	"hk.com.hkicl": "fps", "a005266284662577": "lapnet", "np.gov.nrb": "nepalpay",
-	"a000000524": "bharatqr", "br.gov.bcb.pix": "pix", "jp.or.paymentsjapan": "jpqr",
-}
-
-func schemeOf(guid string) string {
-	var lower [32]byte // The longest identifier, EMVCo MPM table 4.1.
-	if len(guid) > len(lower) {
-		return ""
-	}
-	for i := range len(guid) {
-		c := guid[i]
-		if c >= 'A' && c <= 'Z' {
-			c |= 0x20
-		}
-		lower[i] = c
-	}
-	return schemes[string(lower[:len(guid)])]
-}
-
-// finishMerchant checks what takes several objects: presence, amount, tip.
-func (c *Code) finishMerchant(seen *[100]bool) error {
-	account := false
-	for id := 2; id <= 51; id++ {
-		account = account || seen[id]
-	}
-	if !account {
-		return &Error{Code: CodeMissing, Want: "an account, one of objects 02 to 51", Clause: "EMVCo MPM 4.7.4"}
-	}
-	if !seen[53] {
-		return &Error{Code: CodeMissing, Want: "object 53, the currency", Clause: "EMVCo MPM 4.7.6"}
-	}
-	for _, want := range []struct {
-		id   int
-		word string
-	}{{52, "category-missing"}, {58, "country-missing"}, {59, "merchant-name-missing"}, {60, "merchant-city-missing"}} {
-		if !seen[want.id] {
-			c.Deviations = append(c.Deviations, Deviation{Code: want.word, Path: paths[want.id],
-				Message: "The object is mandatory; codes of PromptPay and VietQR are seen without it."})
-		}
-	}
-	if !seen[54] {
-		return nil
-	}
-	for i := range c.Fields {
-		if c.Fields[i].Path == "54" {
-			return c.setAmount(&c.Fields[i])
-		}
-	}
-	return nil
-}
-
-// exponents of currencies that do not have two decimals, by ISO 4217 number.
-var exponents = map[string]int{"392": 0, "410": 0, "704": 0, "048": 3, "414": 3, "512": 3, "788": 3}
-
-// setAmount reads object 54: digits with at most one point, decimals up to the
-// currency's exponent. Zero is a deviation: Pix writes it where the payer decides.
-func (c *Code) setAmount(f *Field) error {
-	exponent, ok := exponents[c.Currency]
-	if !ok {
-		exponent = 2
-	}
-	whole, decimals, _ := strings.Cut(f.Value, ".")
-	if whole == "" || len(f.Value) > 13 || !allDigits(whole) || !allDigits(decimals) {
-		return badAmount(f, exponent)
-	}
-	if len(decimals) > exponent {
-		if c.Currency == "156" {
-			return badAmount(f, exponent) // A fen cannot be split.
-		}
-		c.Deviations = append(c.Deviations, Deviation{Code: "amount-decimals", Path: "54", Offset: f.Offset,
-			Message: "More decimals than the currency has; seen in JPY codes."})
-		return nil // Not an amount that can be paid as it stands.
-	}
-	n := int64(0) // At most 13 digits: no overflow, with up to 3 more for the exponent.
-	for i := 0; i < len(f.Value); i++ {
-		if f.Value[i] != '.' {
-			n = n*10 + int64(f.Value[i]-'0')
-		}
-	}
-	for range exponent - len(decimals) {
-		n *= 10
-	}
-	if n == 0 {
-		c.Deviations = append(c.Deviations, Deviation{Code: "amount-zero", Path: "54", Offset: f.Offset,
-			Message: "The amount is zero; Pix codes are seen to leave it to the payer that way."})
-		return nil
-	}
-	c.HasAmount, c.AmountFen = true, n
-	return nil
-}
-
-func badAmount(f *Field, exponent int) error {
-	return &Error{Code: CodeAmount, Offset: f.Offset, Found: fmt.Sprintf("%d characters", len(f.Value)),
-		Want: fmt.Sprintf("digits with at most %d decimals", exponent), Clause: "EMVCo MPM 4.7.7"}
-}
-
-func allDigits(text string) bool {
-	for i := 0; i < len(text); i++ {
-		if text[i] < '0' || text[i] > '9' {
-			return false
-		}
-	}
+	*word |= bit
 	return true
 }
 
-// paths and templatePaths are the texts of all paths, so that decoding makes none.
-var paths, templatePaths = makePaths()
-
-func makePaths() (root [100]string, inner [100][100]string) {
-	for i := range root {
-		root[i] = fmt.Sprintf("%02d", i)
-		for j := range inner[i] {
-			inner[i][j] = fmt.Sprintf("%02d.%02d", i, j)
+// decodeMerchant reads an EMVCo merchant presented code: the checksum first, then every
+// object. A wrong or missing checksum and a broken length are never forgiven.
+func decodeMerchant(profile Profile, text string, into *Code) error {
+	r := merchantReader{text: text, into: into}
+	if err := r.read(); err != nil {
+		if profile != ByteLengths || err.Code == CodeCRC || r.wideTo == 0 {
+			return err
 		}
+		*into = Code{Fields: into.Fields[:0], Deviations: into.Deviations[:0]}
+		r = merchantReader{text: text, into: into, byteLengths: true}
+		if r.read() != nil {
+			return err // What is wrong with the code as the standard counts.
+		}
+		r.deviate(deviationByteLengths, "", 0)
 	}
-	return root, inner
+	if err := judge(profile, into); err != nil {
+		return err
+	}
+	return nil
 }
 
-var rootNames = [100]string{
-	0: "payload format", 1: "point of initiation", 15: "unionpay account", 16: "unionpay account",
-	52: "merchant category", 53: "currency", 54: "amount", 55: "tip indicator", 56: "fixed fee",
-	57: "percentage fee", 58: "country", 59: "merchant name", 60: "merchant city", 61: "postal code", 63: "crc",
+func (r *merchantReader) read() *Error {
+	r.into.Standard, r.into.Mode, r.into.Static = EMVMerchant, MerchantPresented, true
+	r.wideFrom, r.wideTo = wideSpan(r.text)
+	if err := r.checkCRC(); err != nil {
+		return err
+	}
+	if err := r.root(); err != nil {
+		return err
+	}
+	return r.finish()
+}
+
+// wideSpan gives where the bytes outside ASCII begin and end; 0, 0 where there are none.
+func wideSpan(text string) (from, to int) {
+	const high = 0x8080808080808080
+	from = -1
+	i := 0
+	for ; i+8 <= len(text); i += 8 {
+		b := text[i : i+8]
+		word := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		if word &= high; word != 0 {
+			if from < 0 {
+				from = i + bits.TrailingZeros64(word)>>3
+			}
+			to = i + 8 - bits.LeadingZeros64(word)>>3
+		}
+	}
+	for ; i < len(text); i++ {
+		if text[i] >= utf8.RuneSelf {
+			if from < 0 {
+				from = i
+			}
+			to = i + 1
+		}
+	}
+	return max(from, 0), to
+}
+
+// checkCRC demands the checksum of all that stands before it as the last four bytes. A
+// code that does not end in one is walked, to tell a truncated code from one without.
+func (r *merchantReader) checkCRC() *Error {
+	text, n := r.text, len(r.text)
+	if n < 8 || text[n-8:n-4] != "6304" {
+		return r.missingCRC()
+	}
+	got, lower, ok := hexDigits(text[n-4:])
+	if want := fastCRC(text[:n-4]); !ok || got != want {
+		return crcFault(text, want)
+	}
+	if lower {
+		r.deviate(deviationCRCLower, "63", n-4)
+	}
+	return nil
+}
+
+// hexDigits reads four hexadecimal digits.
+func hexDigits(text string) (value uint16, lower, ok bool) {
+	for i := range 4 {
+		c := text[i]
+		switch {
+		case c-'0' <= 9:
+			c -= '0'
+		case c-'A' <= 5:
+			c -= 'A' - 10
+		case c-'a' <= 5:
+			c -= 'a' - 10
+			lower = true
+		default:
+			return 0, false, false
+		}
+		value = value<<4 | uint16(c)
+	}
+	return value, lower, true
+}
+
+// object reads the id and the length that stand at byte at, and gives the end of the
+// value, which begins four bytes on. The end is -1 where text[:end] holds no object
+// there; fault then says why.
+func (r *merchantReader) object(at, end int) (id, to int) {
+	if end-at < 4 {
+		return 0, -1
+	}
+	head := r.text[at : at+4]
+	a, b, c, d := head[0]-'0', head[1]-'0', head[2]-'0', head[3]-'0'
+	if a > 9 || b > 9 || c > 9 || d > 9 {
+		return 0, -1
+	}
+	count := int(c)*10 + int(d)
+	to = at + 4 + count
+	if to > end {
+		return 0, -1 // No character is shorter than a byte.
+	}
+	if to > r.wideFrom && at+4 < r.wideTo {
+		to = r.wideEnd(at+4, count, end)
+	}
+	return int(a)*10 + int(b), to
+}
+
+// wideEnd is the end of count characters, or bytes, that begin at byte at; -1 where
+// text[:end] has fewer.
+func (r *merchantReader) wideEnd(at, count, end int) int {
+	if r.byteLengths {
+		if to := at + count; to == end || utf8.RuneStart(r.text[to]) {
+			return to
+		}
+		return -1
+	}
+	for range count {
+		if at >= end {
+			return -1
+		}
+		_, size := utf8.DecodeRuneInString(r.text[at:end])
+		at += size
+	}
+	return at
+}
+
+// root takes the objects of the root.
+func (r *merchantReader) root() *Error {
+	text, into := r.text, r.into
+	for at := 0; at < len(text); {
+		id, to := r.object(at, len(text))
+		if to < 0 {
+			return r.fault(at, len(text))
+		}
+		if !r.seen.add(id) {
+			return duplicateFault(at)
+		}
+		from := at + 4
+		at = to
+		e := &rootLayout[id]
+		if e.inner != nil {
+			if err := r.rootTemplate(id, from, to); err != nil {
+				return err
+			}
+			continue
+		}
+		path := rootPaths.path[id]
+		if err := r.check(e, path, from, to); err != nil {
+			return err
+		}
+		value := text[from:to]
+		into.Fields = append(into.Fields, Field{Path: path, Name: e.name, Value: value, Offset: from})
+		if err := r.take(id, value, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take puts the value of root object id where it belongs.
+func (r *merchantReader) take(id int, value string, at int) *Error {
+	into := r.into
+	switch id {
+	case 0:
+		if value != "01" {
+			return formatFault(at, "payload format 01", "EMVCo MPM 4.7.1")
+		}
+	case 1:
+		if value != "11" && value != "12" {
+			return formatFault(at, "11 or 12", "EMVCo MPM 4.7.2")
+		}
+		into.Static = value == "11"
+	case 15, 16:
+		into.setUnionPay(value)
+	case 52:
+		into.Merchant.Category = value
+	case 53:
+		into.Currency = value
+		r.held[0] = held{value, at}
+	case 54, 55, 56, 57:
+		r.held[id-heldFirst] = held{value, at}
+	case 58:
+		into.Merchant.Country = value
+	case 59:
+		into.Merchant.Name = value
+	case 60:
+		into.Merchant.City = value
+	case 63:
+		if at+4 != len(r.text) {
+			return &Error{Code: CodeOrder, Offset: at - 4, Found: "object 63 before the end",
+				Want: "the CRC last", Clause: "EMVCo MPM 4.4.2"}
+		}
+	}
+	return nil
+}
+
+// check demands the form of a primitive value. What real codes are seen to do is a
+// deviation, for the profile to judge; the rest is an error.
+func (r *merchantReader) check(e *entry, path string, from, to int) *Error {
+	size := to - from
+	if size == 0 {
+		return emptyFault(from - 2)
+	}
+	wide := to > r.wideFrom && from < r.wideTo
+	if e.form == formDigits && !allDigits(r.text[from:to]) {
+		return formatFault(from, "digits", "EMVCo MPM 4.3")
+	}
+	if e.max != 0 && size != int(e.max) {
+		if wide {
+			size = utf8.RuneCountInString(r.text[from:to])
+		}
+		if e.exact && size != int(e.max) {
+			return formatFault(from, lengthWords[e.max], "EMVCo MPM table 3.1")
+		}
+		if size > int(e.max) {
+			r.deviate(deviationLong, path, from)
+		}
+	}
+	if wide && e.form == formANS && utf8.RuneCountInString(r.text[from:to]) < to-from {
+		r.deviate(deviationWide, path, from)
+	}
+	return nil
+}
+
+// rootTemplate takes the objects of a template of the root.
+func (r *merchantReader) rootTemplate(id, from, to int) *Error {
+	l, row := rootLayout[id].inner, rootPaths.inner[id]
+	if from == to {
+		r.empty(rootPaths.path[id], rootLayout[id].name, from)
+		return nil
+	}
+	if id <= 51 {
+		if a := accountOf(id, r.identifier(from, to)); a != nil {
+			l = a.at(id)
+			if r.into.Scheme == "" {
+				r.into.Scheme = a.scheme
+			}
+		}
+	}
+	seen, err := r.template(row, l, from, to)
+	if err != nil {
+		return err
+	}
+	switch {
+	case id == 62 || seen.has(0) && (id != 64 || seen.has(1)):
+	case id == 64:
+		r.deviate(deviationLanguage, rootPaths.path[id], from)
+	default:
+		r.deviate(deviationIdentifier, rootPaths.path[id], from)
+	}
+	return nil
+}
+
+// empty notes a template of length 00. It stands among the fields, without a value,
+// since it has no parts to stand for it.
+func (r *merchantReader) empty(path, name string, at int) {
+	r.into.Fields = append(r.into.Fields, Field{Path: path, Name: name, Offset: at})
+	r.deviate(deviationEmpty, path, at)
+}
+
+// identifier gives the value of object 00 of a template, which is its first in nearly
+// every code. Empty where there is none; a broken template is found when it is read.
+func (r *merchantReader) identifier(from, to int) string {
+	for from < to {
+		id, end := r.object(from, to)
+		if end < 0 {
+			return ""
+		}
+		if id == 0 {
+			return r.text[from+4 : end]
+		}
+		from = end
+	}
+	return ""
+}
+
+// template takes the objects of a template, and of those in it.
+func (r *merchantReader) template(row *pathRow, l *layout, from, to int) (seen idSet, err *Error) {
+	text, into := r.text, r.into
+	for at := from; at < to; {
+		id, end := r.object(at, to)
+		if end < 0 {
+			return seen, r.fault(at, to)
+		}
+		if !seen.add(id) {
+			return seen, duplicateFault(at)
+		}
+		from := at + 4
+		at = end
+		e := &l[id]
+		if e.inner != nil {
+			if err := r.innerTemplate(row, e, id, from, end); err != nil {
+				return seen, err
+			}
+			continue
+		}
+		path := row.path[id]
+		if err := r.check(e, path, from, end); err != nil {
+			return seen, err
+		}
+		value := text[from:end]
+		into.Fields = append(into.Fields, Field{Path: path, Name: e.name, Value: value, Offset: from})
+		if e.role != roleNone {
+			into.setRole(e.role, value)
+		}
+		if l == additionalLayout && id == 9 && !isDataRequest(value) {
+			return seen, formatFault(from, "letters A, M and E, each once", "EMVCo MPM 4.8.1.4")
+		}
+	}
+	return seen, nil
+}
+
+// innerTemplate takes a template within a template. How deep they nest is the layouts'
+// to say, never the code's.
+func (r *merchantReader) innerTemplate(row *pathRow, e *entry, id, from, to int) *Error {
+	if from == to {
+		r.empty(row.path[id], e.name, from)
+		return nil
+	}
+	seen, err := r.template(row.inner[id], e.inner, from, to)
+	if err == nil && e.inner == unreservedLayout && !seen.has(0) {
+		r.deviate(deviationIdentifier, row.path[id], from)
+	}
+	return err
+}
+
+// setRole notes what an account says of the payee. What is named first stays.
+func (c *Code) setRole(role role, value string) {
+	switch {
+	case role == rolePayee && c.Merchant.ID == "":
+		c.Merchant.ID = value
+	case role == roleAcquirer && c.Merchant.Acquirer == "":
+		c.Merchant.Acquirer = value
+	}
+}
+
+// isDataRequest reports whether value asks for address, mobile number and e-mail, each
+// at most once.
+func isDataRequest(value string) bool {
+	var asked [3]bool
+	for i := range len(value) {
+		var which int
+		switch value[i] {
+		case 'A':
+			which = 0
+		case 'M':
+			which = 1
+		case 'E':
+			which = 2
+		default:
+			return false
+		}
+		if asked[which] {
+			return false
+		}
+		asked[which] = true
+	}
+	return true
 }

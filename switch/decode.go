@@ -14,8 +14,9 @@ import (
 
 // decodeCommand says what a payment code is.
 type decodeCommand struct {
-	JSON bool   `name:"json" help:"Print one JSON object a code."`
-	Code string `arg:"" help:"The code; - reads one code a line."`
+	JSON    bool   `name:"json" help:"Print one JSON object a code."`
+	Profile string `default:"auto" help:"What is forgiven: auto, strict, open, byte-lengths or the name of a scheme."`
+	Code    string `arg:"" help:"The code; - reads one code a line."`
 }
 
 // Run decodes and exits 1 where a code is not one.
@@ -35,13 +36,11 @@ func (c *decodeCommand) Run() error {
 
 func (c *decodeCommand) decode(out io.Writer, text string) error {
 	var code codec.Code
-	err := codec.Default().Decode(text, &code)
+	err := codec.Default().DecodeWith(codec.Profile(c.Profile), text, &code)
 	var fault *codec.Error
 	if errors.As(err, &fault) {
 		if c.JSON {
-			printJSON(out, map[string]any{"error": map[string]any{
-				"code": fault.Code, "offset": fault.Offset, "found": fault.Found, "want": fault.Want,
-				"clause": fault.Clause, "message": fault.Error()}})
+			printJSON(out, map[string]any{"error": fault})
 		} else {
 			fmt.Fprintln(out, fault)
 		}
