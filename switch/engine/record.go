@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tongma/switch/journal"
+	"tongma/switch/ledger"
 	"tongma/switch/payment"
 )
 
@@ -280,6 +281,7 @@ func fold(l *life, kind recordKind, r *reader) error {
 		l.Decided = r.time()
 		r.legs(l)
 		l.posted = r.postings()
+		l.Fees = ledger.FeesOf(&l.Payment, l.posted)
 	case recordRefunded:
 		l.Refunded = payment.Fen(r.varint())
 	}

@@ -89,8 +89,9 @@ func (b *Book) hold(m *moves, sign payment.Fen) {
 	}
 }
 
-// Settle turns the hold of an approved p into postings, fees included. The lines are
-// valid until the next call. They are already in the book.
+// Settle turns the hold of an approved p into postings, fees included, and keeps the fees
+// of a payment in p.Fees. The lines are valid until the next call. They are already in the
+// book.
 func (b *Book) Settle(p, original *payment.Payment) []payment.Posting {
 	m := moved(p, original)
 	b.hold(&m, -1)

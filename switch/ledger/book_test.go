@@ -240,6 +240,47 @@ func TestFullRefundsReturnTheFee(t *testing.T) {
 	})
 }
 
+// TestRefundReturnsWhatWasCharged: a schedule that changed since the payment has no say in
+// what its refund returns.
+func TestRefundReturnsWhatWasCharged(t *testing.T) {
+	schedule := func(ppm int64) *Schedule {
+		return &Schedule{Rules: []FeeRule{{ID: "all", RatePPM: ppm, Shares: []FeeShare{{Issuer, 500_000}}}}}
+	}
+	b := New(DefaultLimits(), schedule(10_000))
+	p := pay("shop", 10_000, leg(payment.Debit, "bank", payment.Commercial))
+	lines(b, p, nil)
+	for _, later := range []*Schedule{schedule(90_000), nil} {
+		got := lines(New(DefaultLimits(), later), turned(payment.Refund, "shop", 5_000), p)
+		want := []string{"position/commercial/bank 5000", "position/commercial/shop -5000",
+			"position/commercial/bank -25", "fee/commercial/switch -25", "position/commercial/shop 50"}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestFeesOf finds the fees among the lines of an outcome, as a restart reads them.
+func TestFeesOf(t *testing.T) {
+	schedule := &Schedule{Rules: []FeeRule{{ID: "all", RatePPM: 10_000, Shares: []FeeShare{{"shop", 500_000}}}}}
+	for _, legs := range [][]payment.Leg{
+		nil,
+		{leg(payment.Debit, "bank", payment.Commercial)},
+		{leg(payment.Debit, "bank", payment.Commercial), leg(payment.Credit, "shop", payment.Commercial)},
+		{leg(payment.Debit, "bank", payment.ECNY), leg(payment.Credit, "shop", payment.Commercial)},
+	} {
+		p := pay("wallet", 10_000, legs...)
+		b := New(DefaultLimits(), schedule)
+		b.Hold(p, nil)
+		postings := b.Settle(p, nil)
+		if got := FeesOf(p, postings); !slices.Equal(got, p.Fees) || (len(legs) > 1 && len(got) == 0) {
+			t.Errorf("%d legs: %v, want %v", len(legs), got, p.Fees)
+		}
+	}
+	if got := FeesOf(pay("wallet", 1, leg(payment.Debit, "bank", payment.Commercial)), nil); len(got) > 0 {
+		t.Errorf("a declined payment has fees: %v", got)
+	}
+}
+
 func FuzzRestore(f *testing.F) {
 	b := New(DefaultLimits(), nil)
 	b.Hold(pay("shop", 5, leg(payment.Debit, "bank", payment.Commercial)), nil)

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tongma/switch/payment"
@@ -147,46 +148,73 @@ func (s *Schedule) charge(p *payment.Payment) charge {
 	return c
 }
 
-// fee adds the lines of p's fee. A refund returns of each line the part that its amount
-// is of the payment: what has been returned after it is rounded down, so that the last
-// refund returns exactly the rest. A cancel returns all.
+// fee adds the lines of p's fee and keeps them in p.
 func (b *Book) fee(p, original *payment.Payment) {
-	if p.Kind == payment.Pay {
-		c := b.fees.charge(p)
-		b.share(&c, c.fee, func(part payment.Fen) payment.Fen { return part })
+	if p.Kind != payment.Pay {
+		b.giveBackFee(p, original)
 		return
 	}
-	c := b.fees.charge(original)
-	before, after := original.Refunded, original.Refunded+p.Amount
-	b.share(&c, c.fee, func(part payment.Fen) payment.Fen {
-		return portion(part, before, original.Amount) - portion(part, after, original.Amount)
-	})
+	from := len(b.lines)
+	c := b.fees.charge(p)
+	b.share(&c)
+	p.Fees = slices.Clone(b.lines[from:])
 }
 
-// share splits fee among those who earn it and lets the bearer pay the sum of what change
-// makes of each part.
-func (b *Book) share(c *charge, fee payment.Fen, change func(payment.Fen) payment.Fen) {
-	if fee == 0 {
+// share splits the fee among those who earn it and lets the bearer pay their sum.
+func (b *Book) share(c *charge) {
+	if c.fee == 0 {
 		return
 	}
-	rest, sum := fee, payment.Fen(0)
-	earn := func(account string, part payment.Fen) {
-		if part = change(part); part != 0 {
-			b.add(account, part)
-			sum += part
-		}
-	}
+	rest := c.fee
 	for _, s := range c.rule.Shares {
 		owner := s.Institution
 		if owner == Issuer {
 			owner = c.payer
 		}
-		part := portion(fee, payment.Fen(s.PPM), million)
+		part := portion(c.fee, payment.Fen(s.PPM), million)
 		rest -= part
-		earn(b.side(Side{owner, payment.Commercial}).position, part)
+		b.addFee(b.side(Side{owner, payment.Commercial}).position, part)
 	}
-	earn(Account{Fee, payment.Commercial, Switch}.String(), rest)
-	if sum != 0 {
-		b.add(b.side(Side{c.bearer, payment.Commercial}).position, -sum)
+	b.addFee(Account{Fee, payment.Commercial, Switch}.String(), rest)
+	b.addFee(b.side(Side{c.bearer, payment.Commercial}).position, -c.fee)
+}
+
+func (b *Book) addFee(account string, part payment.Fen) {
+	if part != 0 {
+		b.add(account, part)
 	}
+}
+
+// giveBackFee returns of each line that the original was charged the part that p's amount
+// is of the original's: what has been returned after it is rounded down, so that the last
+// refund returns exactly the rest. A cancel returns all. The schedule of today has no say:
+// it may have changed since.
+func (b *Book) giveBackFee(p, original *payment.Payment) {
+	if len(original.Fees) == 0 {
+		return
+	}
+	before, after := original.Refunded, original.Refunded+p.Amount
+	earners, bearer := original.Fees[:len(original.Fees)-1], original.Fees[len(original.Fees)-1]
+	sum := payment.Fen(0)
+	for _, line := range earners {
+		part := portion(line.Amount, after, original.Amount) - portion(line.Amount, before, original.Amount)
+		b.addFee(line.Account, -part)
+		sum += part
+	}
+	b.addFee(bearer.Account, sum)
+}
+
+// FeesOf is the part of postings, which Settle made for p, that are fees: what follows p's
+// moves.
+func FeesOf(p *payment.Payment, postings []payment.Posting) []payment.Posting {
+	if p.Kind != payment.Pay {
+		return nil
+	}
+	m := moved(p, nil)
+	for _, move := range m.all() {
+		if move.Amount != 0 && len(postings) > 0 {
+			postings = postings[1:]
+		}
+	}
+	return postings
 }

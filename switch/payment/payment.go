@@ -143,7 +143,8 @@ type Payment struct {
 	Failure Failure
 	Decided time.Time // When Status became final; zero before.
 
-	Refunded Fen // Sum of the approved refunds of this payment.
+	Refunded Fen       // Sum of the approved refunds of this payment.
+	Fees     []Posting // The lines of its outcome that are fees, the bearer's last; a refund returns these.
 }
 
 // Digest is the first 16 bytes of the SHA-256 of a request's content.
