@@ -23,7 +23,7 @@ func (t *Table) agreementOf(institution int32, p *probe) (string, *Refusal) {
 	}
 	refusal := errNoAgreement
 	for _, a := range t.agreements[institution] {
-		if !a.callerSet.has(p.caller) || !a.span.has(p.at) || !allows(a.scenes, p.scene) {
+		if !a.callerSet.has(p.caller) || !a.span.has(p.at) || !allows(a.scenes, p.Scene) {
 			continue
 		}
 		if p.amount <= a.limitFen {

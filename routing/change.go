@@ -126,14 +126,14 @@ func (e *Explanation) Write(w io.Writer) error {
 	fmt.Fprintf(&b, "table %s, digest %.12s\n", d.TableVersion, d.TableDigest)
 	switch {
 	case e.Refused == "":
-		fmt.Fprintf(&b, "rule %s on line %d sends this to %s", d.Rule, d.Line, d.Institution)
+		fmt.Fprintf(&b, "rule %s on line %d sends this to %s", d.Rule, d.Line(), d.Institution)
 		if d.Agreement != "" {
 			fmt.Fprintf(&b, " under agreement %s", d.Agreement)
 		}
 		b.WriteString("\n")
 	case e.Matched:
 		fmt.Fprintf(&b, "rule %s on line %d matches, and the payment is refused: %s\n", d.Rule,
-			d.Line, e.Refused)
+			d.Line(), e.Refused)
 	default:
 		fmt.Fprintf(&b, "refused: %s\n", e.Refused)
 	}

@@ -166,31 +166,31 @@ func (c *clause) meets(condition Miss, p *probe) bool {
 	m := &c.rule.match
 	switch condition {
 	case MissStandard:
-		return c.meetsStandard(p.code.Standard)
+		return c.meetsStandard(p.Code.Standard)
 	case MissMode:
-		return m.mode == p.code.Mode
+		return m.mode == p.Code.Mode
 	case MissScheme:
-		return allows(m.schemes, p.code.Scheme)
+		return allows(m.schemes, p.Code.Scheme)
 	case MissPrefix:
-		return strings.HasPrefix(p.text, c.prefix)
+		return strings.HasPrefix(p.Text, c.prefix)
 	case MissLength:
-		return m.lengths.has(len(p.text))
+		return m.lengths.has(len(p.Text))
 	case MissHost:
 		return strings.EqualFold(c.host, p.host)
 	case MissPath:
 		return strings.HasPrefix(p.path, c.path)
 	case MissTemplate:
-		return c.position(p.code) >= 0
+		return c.position(p.Code) >= 0
 	case MissAcquirer:
-		return strings.HasPrefix(p.code.Merchant.Acquirer, c.acquirer)
+		return strings.HasPrefix(p.Code.Merchant.Acquirer, c.acquirer)
 	case MissIssuer:
-		return strings.HasPrefix(p.code.Issuer, c.issuer)
+		return strings.HasPrefix(p.Code.Issuer, c.issuer)
 	case MissCountry:
-		return allows(m.countries, p.code.Merchant.Country)
+		return allows(m.countries, p.Code.Merchant.Country)
 	case MissCurrency:
 		return allows(m.currencies, p.currency)
 	case MissScene:
-		return allows(m.scenes, p.scene)
+		return allows(m.scenes, p.Scene)
 	case MissCaller:
 		return c.rule.callers.has(p.caller)
 	case MissAmount:

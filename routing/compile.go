@@ -216,6 +216,12 @@ func (t *Table) build() {
 		slices.SortStableFunc(clauses, best)
 	}
 	slices.SortStableFunc(t.loose, best)
+	for _, clauses := range t.schemes {
+		t.unindexed = max(t.unindexed, t.clauses[clauses[0]].rank)
+	}
+	if len(t.loose) > 0 {
+		t.unindexed = max(t.unindexed, t.clauses[t.loose[0]].rank)
+	}
 }
 
 // relations prepares what is looked up by institution.

@@ -68,7 +68,7 @@ func (t *Table) Explain(q *Query) Explanation {
 	best := t.match(&p)
 	if e.Matched = best.clause != nil; e.Matched {
 		e.Targets = t.fates(&best, &p)
-		e.Decision.Rule, e.Decision.Line = best.clause.rule.id, int(best.line)
+		e.Decision.Rule, e.Decision.line, e.Decision.leaf = best.clause.rule.id, best.line, best.leaf
 	}
 	e.Near = t.near(&p, &best)
 	e.Times = t.changesByTime(q, &best)
@@ -133,7 +133,7 @@ func (t *Table) near(p *probe, best *hit) []Near {
 	t.eachEntry(p, func(c *candidate) {
 		clause := &t.clauses[c.clause]
 		missed := clause.misses(p)
-		if !c.lengths.has(len(p.text)) {
+		if !c.lengths.has(len(p.Text)) {
 			missed = append([]Miss{MissLength}, missed...)
 		}
 		tell(c, clause, t.rank(c), missed)
@@ -151,10 +151,10 @@ func (t *Table) near(p *probe, best *hit) []Near {
 
 // eachEntry visits the lines of lists whose prefix p's text has.
 func (t *Table) eachEntry(p *probe, visit func(*candidate)) {
-	if p.code.Standard != codec.PayCode {
+	if p.Code.Standard != codec.PayCode {
 		return
 	}
-	t.paycodes.each(p.text, func(c *candidate) {
+	t.paycodes.each(p.Text, func(c *candidate) {
 		if c.target >= 0 {
 			visit(c)
 		}
@@ -246,15 +246,15 @@ func (p *probe) shows(miss Miss) string {
 	}
 	switch miss {
 	case MissStandard:
-		return "found " + string(p.code.Standard)
+		return "found " + string(p.Code.Standard)
 	case MissMode:
-		return "found " + string(p.code.Mode)
+		return "found " + string(p.Code.Mode)
 	case MissScheme:
-		return or(p.code.Scheme, "the code names none")
+		return or(p.Code.Scheme, "the code names none")
 	case MissPrefix:
-		return "found " + p.text[:min(len(p.text), shownPrefixMax)] + "..."
+		return "found " + p.Text[:min(len(p.Text), shownPrefixMax)] + "..."
 	case MissLength:
-		return "found " + strconv.Itoa(len(p.text))
+		return "found " + strconv.Itoa(len(p.Text))
 	case MissHost:
 		return or(p.host, "the code names none")
 	case MissPath:
@@ -262,17 +262,17 @@ func (p *probe) shows(miss Miss) string {
 	case MissTemplate:
 		return "the code has no such one"
 	case MissAcquirer:
-		return or(p.code.Merchant.Acquirer, "the code names none")
+		return or(p.Code.Merchant.Acquirer, "the code names none")
 	case MissIssuer:
-		return or(p.code.Issuer, "the code names none")
+		return or(p.Code.Issuer, "the code names none")
 	case MissCountry:
-		return or(p.code.Merchant.Country, "the code names none")
+		return or(p.Code.Merchant.Country, "the code names none")
 	case MissCurrency:
 		return "found " + p.currency
 	case MissScene:
-		return or(p.scene, "the request names none")
+		return or(p.Scene, "the request names none")
 	case MissCaller:
-		return or(p.callerID, "the request names none")
+		return or(p.Caller, "the request names none")
 	case MissAmount:
 		return fmt.Sprintf("found %d fen", p.amount)
 	case MissTime:

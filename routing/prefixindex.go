@@ -179,10 +179,12 @@ func (x *prefixIndex) inOrder() []int32 {
 // each calls visit for every candidate whose prefix text begins with.
 func (x *prefixIndex) each(text string, visit func(*candidate)) {
 	whole := keyOf(text[:min(len(text), prefixBytesMax)])
-	from, to, digits, known := x.stems.find(text)
-	for i := from; i < to; i++ {
-		if l := &x.stems.leaves[i]; l.begins(digits, known) {
-			visit(&candidate{key: whole.cut(l.length()), row: x.stems.row(l), next: -1})
+	found := x.stems.find(text)
+	for i := found.from; i < found.to; i++ {
+		if l := x.stems.leaves[i]; l.begins(found.digits) {
+			r := x.stems.row(i)
+			r.line = x.stems.lines[i]
+			visit(&candidate{key: whole.cut(l.length()), row: r, next: -1})
 		}
 	}
 	for _, depth := range x.depths {

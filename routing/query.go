@@ -29,10 +29,22 @@ type Decision struct {
 	Institution  string   // The first target.
 	Targets      []Target // In the order to try. Only what provably left nothing may go on.
 	Rule         string   // Rule that matched, also where every target was refused.
-	Line         int      // Of that rule, or of the entry in its list, counted from 1.
 	Agreement    string   // Of the first target; empty where the caller is the target.
 	TableVersion string
 	TableDigest  string // SHA-256 of the table's files, hex.
+
+	table *Table
+	line  int32
+	leaf  int32
+}
+
+// Line gives the line of the rule that matched, or of the entry in its list, counted
+// from 1; 0 where none did. It is looked up when asked for: no payment needs it.
+func (d *Decision) Line() int {
+	if d.table == nil {
+		return 0
+	}
+	return d.table.lineOf(&hit{line: d.line, leaf: d.leaf})
 }
 
 // Target is one institution of a decision.
@@ -52,39 +64,44 @@ type Health interface {
 
 // probe is a Query made ready for comparison.
 type probe struct {
-	code     *codec.Code
-	text     string
+	*Query
 	host     string // Of a link, as written.
 	path     string // Of a link, from its first slash; query and fragment left out.
-	callerID string
-	caller   int32 // Index in the register, -1 where unknown.
-	scene    string
 	currency string
 	amount   int64
-	at       int64 // Seconds since 1970, UTC.
-	payment  string
-	health   Health
+	at       int64  // Seconds since 1970, UTC.
+	caller   int32  // Index in the register, -1 where unknown.
+	leaves   leaves // Of a payment code.
 }
 
 func (t *Table) probe(q *Query) probe {
-	p := probe{
-		code: q.Code, text: q.Text, callerID: q.Caller, caller: -1, scene: q.Scene,
-		currency: q.Currency, amount: q.AmountFen, at: q.At.Unix(), payment: q.Payment,
-		health: q.Health,
-	}
-	if i, found := t.register.index[q.Caller]; found {
-		p.caller = i
-	}
-	if p.currency == "" {
-		p.currency = q.Code.Currency
-	}
-	if p.currency == "" {
-		p.currency = homeCurrency
-	}
-	if q.Code.Standard == codec.Link {
+	var p probe
+	t.prepare(q, &p)
+	return p
+}
+
+// prepare fills p, which is zero, in place: it is too large to be passed around on the hot
+// path. The leaves are asked for first, because they come from memory while the rest is
+// done.
+func (t *Table) prepare(q *Query, p *probe) {
+	switch q.Code.Standard {
+	case codec.PayCode:
+		p.leaves = t.paycodes.stems.find(q.Text)
+	case codec.Link:
 		p.host, p.path = splitLink(q.Text)
 	}
-	return p
+	p.Query, p.amount, p.at, p.caller = q, q.AmountFen, q.At.Unix(), -1
+	if i, known := t.register.index[q.Caller]; known {
+		p.caller = i
+	}
+	switch {
+	case q.Currency != "":
+		p.currency = q.Currency
+	case q.Code.Currency != "":
+		p.currency = q.Code.Currency
+	default:
+		p.currency = homeCurrency
+	}
 }
 
 // splitLink gives host and path of scheme://host/path?query#fragment. A link with user

@@ -7,8 +7,8 @@ import (
 
 // A stem is the first seven digits of a prefix. Where many prefixes begin with the same
 // two digits, as the numbers of one card scheme do, a table of the next five leads to a
-// few leaves that lie side by side: one look-up reads two or three lines of memory
-// however many prefixes there are, where probing each length reads two for each.
+// few leaves that lie side by side: one look-up waits for memory once however many
+// prefixes there are, where probing each length waits twice for each.
 const (
 	stemDigits = 7
 	headDigits = 2
@@ -16,64 +16,57 @@ const (
 
 	headMin = 10_000 // Prefixes of one head for which its table is worth 400 KB.
 	leafMax = 64     // Leaves of one stem that are read one after the other.
+
+	leafDigits = 4 // Digits of a leaf after its stem; longer prefixes stay in slots.
+	leafRows   = 1 << 16
 )
 
-// stems finds rows by the digits of their prefixes. All that a look-up reads of a leaf
-// lies side by side with the other leaves of the stem: where a list is long the memory
-// decides how fast it is.
+// stems finds rows by the digits of their prefixes. What a look-up reads of a leaf is
+// four bytes, and the leaves of one stem lie in one or two lines of memory: where a list
+// is long the memory decides how fast it is.
 type stems struct {
 	heads  [100]int32 // Place of the head's table in tables, plus 1; 0 for none.
 	tables []uint32   // For each stem where its leaves begin; the next stem's is their end.
 	leaves []leaf
+	lines  []int32                    // Of each leaf, in the list's file; no look-up reads them.
 	rows   []row                      // What leaves say, each once and without its line.
 	ranks  [prefixBytesMax + 1]uint64 // Highest rank at this length of prefix or a shorter one.
 }
 
-// leaf is one prefix: its digits after the stem, four bits each, from the left and filled
-// up with ones; and what it says, as the index of a row and the line.
-type leaf struct {
-	digits uint32
-	row    uint32
-	line   int32
-}
+// leaf is one prefix: in its upper half the digits after the stem, four bits each, from
+// the left and filled up with ones; in its lower half what it says, the index of a row.
+type leaf uint32
 
-// digitsOf gives the digits of a leaf for key.
-func digitsOf(key prefixKey) uint32 {
+func leafOf(key prefixKey, row uint32) leaf {
 	var buffer [prefixBytesMax]byte
-	digits, known := afterStem(key.text(&buffer))
-	return digits | uint32(1<<(32-4*known)-1)
+	return leaf(afterStem(key.text(&buffer)))<<16 | leaf(row)
 }
 
-// filler is how many digits of eight the leaf leaves open.
-func (l *leaf) filler() int { return bits.TrailingZeros32(^l.digits) / 4 }
+// filler is how many of its four digits the leaf leaves open.
+func (l leaf) filler() int { return bits.TrailingZeros16(^uint16(l>>16)) / 4 }
 
-func (l *leaf) length() int { return prefixBytesMax - l.filler() }
+func (l leaf) length() int { return stemDigits + leafDigits - l.filler() }
 
-// begins says that a text with these digits after its stem, known of them, begins with
-// the leaf's prefix.
-func (l *leaf) begins(digits uint32, known int) bool {
-	filler := l.filler()
-	return prefixBytesMax-stemDigits-filler <= known && (l.digits^digits)>>(4*filler) == 0
+// begins says that a text with these digits after its stem begins with the leaf's prefix.
+func (l leaf) begins(digits uint16) bool {
+	return (uint16(l>>16)^digits)>>(4*l.filler()) == 0
 }
 
-// row is what l says.
-func (s *stems) row(l *leaf) row {
-	r := s.rows[l.row]
-	r.line = l.line
-	return r
-}
+// row is what leaf i says.
+func (s *stems) row(i uint32) row { return s.rows[uint16(s.leaves[i])] }
 
-// afterStem gives the digits that follow the stem, and how many there are, up to eight.
-func afterStem[T string | []byte](text T) (digits uint32, known int) {
-	for i := stemDigits; i < len(text) && i < prefixBytesMax; i++ {
-		digit := uint32(text[i]) - '0'
+// afterStem gives the digits that follow the stem, filled up with ones, which are no digit.
+func afterStem[T string | []byte](text T) uint16 {
+	digits := uint16(0xFFFF)
+	for i := 0; i < leafDigits && stemDigits+i < len(text); i++ {
+		digit := uint16(text[stemDigits+i]) - '0'
 		if digit > 9 {
 			break
 		}
-		digits |= digit << (28 - 4*known)
-		known++
+		shift := 12 - 4*i
+		digits = digits&^(0xF<<shift) | digit<<shift
 	}
-	return digits, known
+	return digits
 }
 
 // stemOf gives head and stem of a text of digits; false for any other text.
@@ -92,27 +85,45 @@ func stemOf[T string | []byte](text T) (head, stem int, ok bool) {
 	return number / stemsOfOne, number % stemsOfOne, true
 }
 
-// find gives where the leaves of text's stem begin and end, those of long prefixes first,
-// and the digits of text after it.
-func (s *stems) find(text string) (from, to int, digits uint32, known int) {
-	head, stem, ok := stemOf(text)
-	if !ok || s.heads[head] == 0 {
-		return 0, 0, 0, 0
-	}
-	at := int(s.heads[head]-1) + stem
-	digits, known = afterStem(text)
-	return int(s.tables[at]), int(s.tables[at+1]), digits, known
+// leaves is where the leaves of a text's stem begin and end, those of long prefixes first;
+// the first of them, so that it is read from memory at once; and the digits of the text
+// after the stem.
+type leaves struct {
+	from, to uint32
+	first    leaf
+	digits   uint16
 }
 
-// place is where tables tells of the stem of key; below zero for none.
-func (s *stems) place(key prefixKey) int {
-	var buffer [prefixBytesMax]byte
-	text := key.text(&buffer)
+func (s *stems) find(text string) leaves {
 	head, stem, ok := stemOf(text)
-	if !ok || s.heads[head] == 0 || !allDigits(text) {
+	if !ok || s.heads[head] == 0 {
+		return leaves{}
+	}
+	at := int(s.heads[head]-1) + stem
+	f := leaves{from: s.tables[at], to: s.tables[at+1], digits: afterStem(text)}
+	if f.from < f.to {
+		f.first = s.leaves[f.from]
+	}
+	return f
+}
+
+// place is where tables tells of the stem of key; below zero for a key that is no leaf.
+func (s *stems) place(key prefixKey) int {
+	head, stem, ok := leafStem(key)
+	if !ok || s.heads[head] == 0 {
 		return -1
 	}
 	return int(s.heads[head]-1) + stem
+}
+
+// leafStem gives head and stem of a key that can be a leaf.
+func leafStem(key prefixKey) (head, stem int, ok bool) {
+	var buffer [prefixBytesMax]byte
+	text := key.text(&buffer)
+	if len(text) > stemDigits+leafDigits || !allDigits(text) {
+		return 0, 0, false
+	}
+	return stemOf(text)
 }
 
 // holds says that the candidates of key are leaves.
@@ -143,7 +154,7 @@ func allDigits(text []byte) bool {
 }
 
 // build takes the candidates of every head that has enough of them, but for the stems
-// that have too many.
+// that have too many. A list that says more than leaves can tell apart stays in slots.
 func (s *stems) build(candidates []candidate, rank func(*candidate) uint64) {
 	counts := s.count(candidates)
 	if len(counts) == 0 {
@@ -156,15 +167,19 @@ func (s *stems) build(candidates []candidate, rank func(*candidate) uint64) {
 		}
 		counts[i], total = total, total+n
 	}
-	s.tables, s.leaves = counts, make([]leaf, total)
+	s.tables, s.leaves, s.lines = counts, make([]leaf, total), make([]int32, total)
 	next, known := slices.Clone(counts), map[row]uint32{}
 	for _, i := range s.byLength(candidates) {
 		c := &candidates[i]
 		length := c.key.length()
 		s.ranks[length] = max(s.ranks[length], rank(c))
 		at := &next[s.place(c.key)]
-		s.leaves[*at] = leaf{digitsOf(c.key), s.rowOf(c.row, known), c.line}
+		s.leaves[*at], s.lines[*at] = leafOf(c.key, s.rowOf(c.row, known)), c.line
 		*at++
+	}
+	if len(s.rows) > leafRows {
+		*s = stems{}
+		return
 	}
 	for length := 1; length < len(s.ranks); length++ {
 		s.ranks[length] = max(s.ranks[length], s.ranks[length-1])
@@ -190,11 +205,9 @@ func (s *stems) count(candidates []candidate) []uint32 {
 		return nil
 	}
 	var heads [100]int
-	var buffer [prefixBytesMax]byte
 	each := func(visit func(head, stem int)) {
 		for i := range candidates {
-			text := candidates[i].key.text(&buffer)
-			if head, stem, ok := stemOf(text); ok && allDigits(text) {
+			if head, stem, ok := leafStem(candidates[i].key); ok {
 				visit(head, stem)
 			}
 		}

@@ -21,7 +21,7 @@ type longList struct {
 func newLongList(t *testing.T, random *rand.Rand) *longList {
 	t.Helper()
 	l := &longList{prefixes: map[string]int{}}
-	for len(l.prefixes) < headMin+2000 {
+	for len(l.prefixes) < 2*headMin {
 		l.add(random, "62", 2+random.IntN(14))
 	}
 	for range 40 * leafMax {

@@ -23,6 +23,7 @@ type Table struct {
 	templates  [100][]int32            // Clauses by template alone; best first.
 	schemes    map[string][]int32      // Clauses with none of these, by scheme; best first.
 	loose      []int32                 // Clauses that any code may match; best first.
+	unindexed  uint64                  // Highest rank in schemes and loose.
 	agreements [][]*agreement          // By institution, in the order of the file.
 	windows    [][]window              // By institution.
 	standbys   [][]target              // By institution, in the order to try.
@@ -58,12 +59,21 @@ type hit struct {
 	rank     uint64
 	position int   // Of the template in the code; -1 without one.
 	target   int32 // Of a list's line; -1 for a rule.
-	line     int32
+	line     int32 // Of a leaf see lineOf.
+	leaf     int32 // Index in the stems of t.paycodes; -1 for none.
+}
+
+// lineOf gives the line of the rule, or of the entry in its list.
+func (t *Table) lineOf(h *hit) int {
+	if h.leaf >= 0 {
+		return int(t.paycodes.stems.lines[h.leaf])
+	}
+	return int(h.line)
 }
 
 // beats says whether h is to be preferred to other. Only exact ties come to the
 // template's position and to the order of the file.
-func (h *hit) beats(other *hit) bool {
+func (t *Table) beats(h, other *hit) bool {
 	switch {
 	case other.clause == nil:
 		return true
@@ -74,7 +84,7 @@ func (h *hit) beats(other *hit) bool {
 	case h.clause.rule.order != other.clause.rule.order:
 		return h.clause.rule.order < other.clause.rule.order
 	}
-	return h.line < other.line
+	return t.lineOf(h) < t.lineOf(other)
 }
 
 // Route decides who answers for q and fills into. The error is a *Refusal; into then
@@ -82,7 +92,8 @@ func (h *hit) beats(other *hit) bool {
 // been used. It neither keeps nor changes q.
 func (t *Table) Route(q *Query, into *Decision) error {
 	into.reset(t)
-	p := t.probe(q)
+	var p probe
+	t.prepare(q, &p)
 	if p.caller < 0 {
 		return errUnknown
 	}
@@ -93,7 +104,7 @@ func (t *Table) Route(q *Query, into *Decision) error {
 	if best.clause == nil {
 		return errNoRoute
 	}
-	into.Rule, into.Line = best.clause.rule.id, int(best.line)
+	into.Rule, into.line, into.leaf = best.clause.rule.id, best.line, best.leaf
 	if refusal := t.arrange(&best, &p, into); refusal != nil {
 		return refusal
 	}
@@ -101,7 +112,8 @@ func (t *Table) Route(q *Query, into *Decision) error {
 }
 
 func (d *Decision) reset(t *Table) {
-	d.Institution, d.Agreement, d.Rule, d.Line = "", "", "", 0
+	d.Institution, d.Agreement, d.Rule = "", "", ""
+	d.table, d.line, d.leaf = t, 0, -1
 	d.Targets = d.Targets[:0]
 	d.TableVersion, d.TableDigest = t.version, t.digest
 }
@@ -124,9 +136,10 @@ func (t *Table) Follow(institution string, into *Decision) error {
 // match gives the best clause for p; without any, hit.clause is nil.
 func (t *Table) match(p *probe) hit {
 	var best hit
-	switch p.code.Standard {
+	switch p.Code.Standard {
 	case codec.PayCode:
-		t.matchPrefix(&t.paycodes, p.text, p, &best)
+		t.matchLeaves(&t.paycodes.stems, p, &best)
+		t.matchPrefix(&t.paycodes, p.Text, p, &best)
 	case codec.Link:
 		var buffer [foldBytesMax]byte
 		if host, ok := foldInto(&buffer, p.host); ok {
@@ -137,13 +150,14 @@ func (t *Table) match(p *probe) hit {
 	case codec.EMVMerchant, codec.EMVConsumer:
 		t.matchFields(p, &best)
 	}
-	t.matchClauses(t.schemes[p.code.Scheme], p, &best)
-	t.matchClauses(t.loose, p, &best)
+	if best.clause == nil || t.unindexed >= best.rank {
+		t.matchClauses(t.schemes[p.Code.Scheme], p, &best)
+		t.matchClauses(t.loose, p, &best)
+	}
 	return best
 }
 
 func (t *Table) matchPrefix(index *prefixIndex, text string, p *probe, best *hit) {
-	t.matchLeaves(&index.stems, text, p, best)
 	if len(index.depths) == 0 || best.clause != nil && index.depths[0].rank < best.rank {
 		return
 	}
@@ -158,42 +172,39 @@ func (t *Table) matchPrefix(index *prefixIndex, text string, p *probe, best *hit
 		next := index.find(whole.cut(depth.length))
 		for next >= 0 {
 			c := &index.candidates[next]
-			t.matchRow(&c.row, depth.length, p, best)
+			t.matchRow(&c.row, -1, depth.length, p, best)
 			next = c.next
 		}
 	}
 }
 
-func (t *Table) matchLeaves(s *stems, text string, p *probe, best *hit) {
-	from, to, digits, known := s.find(text)
-	for i := from; i < to; i++ {
-		l := &s.leaves[i]
-		if !l.begins(digits, known) {
-			continue
+func (t *Table) matchLeaves(s *stems, p *probe, best *hit) {
+	l := p.leaves.first
+	for i := p.leaves.from; i < p.leaves.to; {
+		if l.begins(p.leaves.digits) {
+			length := l.length()
+			if best.clause != nil && s.ranks[length] < best.rank {
+				return
+			}
+			t.matchRow(&s.rows[uint16(l)], int32(i), length, p, best)
 		}
-		length := l.length()
-		if best.clause != nil && s.ranks[length] < best.rank {
-			return
+		if i++; i < p.leaves.to {
+			l = s.leaves[i]
 		}
-		r := s.row(l)
-		t.matchRow(&r, length, p, best)
 	}
 }
 
-// matchRow tries a row whose prefix, of length bytes, p's text begins with.
-func (t *Table) matchRow(r *row, length int, p *probe, best *hit) {
-	found := t.hitOf(r, length)
-	if !found.beats(best) || !r.lengths.has(len(p.text)) {
+// matchRow tries a row, that of a leaf or with leaf below zero, whose prefix, of length
+// bytes, p's text begins with.
+func (t *Table) matchRow(r *row, leaf int32, length int, p *probe, best *hit) {
+	found := hit{clause: &t.clauses[r.clause], rank: t.rankOf(r, length), position: -1,
+		target: r.target, line: r.line, leaf: leaf}
+	if !t.beats(&found, best) || !r.lengths.has(len(p.Text)) {
 		return
 	}
 	if found.clause.miss(p) == Matches {
 		*best = found
 	}
-}
-
-func (t *Table) hitOf(r *row, length int) hit {
-	return hit{clause: &t.clauses[r.clause], rank: t.rankOf(r, length), position: -1,
-		target: r.target, line: r.line}
 }
 
 func (t *Table) rank(c *candidate) uint64 { return t.rankOf(&c.row, c.key.length()) }
@@ -215,8 +226,8 @@ func (t *Table) rankOf(r *row, length int) uint64 {
 func (t *Table) matchFields(p *probe, best *hit) {
 	var buffer [foldBytesMax]byte
 	template := -1
-	for i := range p.code.Fields {
-		field := &p.code.Fields[i]
+	for i := range p.Code.Fields {
+		field := &p.Code.Fields[i]
 		if len(field.Path) < 2 {
 			continue
 		}
@@ -244,9 +255,9 @@ func (t *Table) matchClauses(clauses []int32, p *probe, best *hit) {
 		if c.miss(p) != Matches {
 			continue
 		}
-		found := hit{clause: c, rank: c.rank, position: c.position(p.code), target: -1,
-			line: int32(c.rule.line)}
-		if found.beats(best) {
+		found := hit{clause: c, rank: c.rank, position: c.position(p.Code), target: -1,
+			line: int32(c.rule.line), leaf: -1}
+		if t.beats(&found, best) {
 			*best = found
 		}
 	}

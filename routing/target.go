@@ -57,9 +57,9 @@ func (t *Table) arrangeEqual(targets []target, p *probe, into *Decision) *Refusa
 	}
 	var scores [targetsMax]float64
 	var order [targetsMax]uint8
-	payment := hashText(p.payment)
+	payment := hashText(p.Payment)
 	for i := range targets {
-		scores[i] = score(payment, &targets[i], p.health)
+		scores[i] = score(payment, &targets[i], p.Health)
 		at := i
 		for at > 0 && scores[order[at-1]] > scores[i] {
 			order[at] = order[at-1]
