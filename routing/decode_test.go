@@ -45,6 +45,8 @@ func decodeExample(text string) *Query {
 func payScheme(text string) string {
 	two, _ := strconv.Atoi(text[:2])
 	switch {
+	case len(text) == 24 && (two == 28 && text[2:4] == "10" && text[4] <= '2' || strings.HasPrefix(text, "25100102")):
+		return "alipayplus"
 	case len(text) == 18 && two >= 10 && two <= 15:
 		return "wechat"
 	case len(text) >= 16 && len(text) <= 24 && two >= 25 && two <= 30:

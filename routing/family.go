@@ -72,6 +72,7 @@ func emvFamily(scheme, template, guid string) family {
 var builtInFamilies = []family{
 	payFamily("wechat-paycode", "wechat", "18", "10", "11", "12", "13", "14", "15"),
 	payFamily("alipay-paycode", "alipay", "16-24", "25", "26", "27", "28", "29", "30"),
+	payFamily("alipayplus-paycode", "alipayplus", "24", "28100", "28101", "28102", "25100102"),
 	payFamily("unionpay-paycode", "unionpay", "19", "62"),
 	payFamily("ecny-paycode", "ecny", "19", "01"),
 	payFamily("jd-paycode", "jd", "18", "18"),

@@ -239,7 +239,28 @@ func (r *region) templates() (map[string]string, bool) {
 			return nil, false
 		}
 	}
-	return placed, true
+	return placed, r.account(placed)
+}
+
+// account sees to it that a merchant presented code names an account, one of 02 to 51
+// (EMVCo MPM 4.7.4): without one no decoder takes it.
+func (r *region) account(placed map[string]string) bool {
+	if r.family.standard != codec.EMVMerchant {
+		return true
+	}
+	for template := range placed {
+		if "02" <= template && template <= "51" {
+			return true
+		}
+	}
+	for id := 2; id <= 51; id++ {
+		template := fmt.Sprintf("%02d", id)
+		if template != unionPayTemplate && !slices.ContainsFunc(r.without, (feature{template, ""}).implies) {
+			placed[template] = ""
+			return true
+		}
+	}
+	return false
 }
 
 // place finds a template for an identifier that may stand in any of 26 to 51.
