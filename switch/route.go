@@ -16,6 +16,7 @@ type routeCommand struct {
 	Check   routeCheckCommand   `cmd:"" help:"Check a table as it would be before activation; exit 1 if it has errors."`
 	Explain routeExplainCommand `cmd:"" help:"Say where a code goes, and why not elsewhere."`
 	Diff    routeDiffCommand    `cmd:"" help:"Say in words what a new table changes."`
+	Schema  routeSchemaCommand  `cmd:"" help:"Print the JSON schema of a table or a register."`
 	Replay  routeReplayCommand  `cmd:"" help:"Try a table on the payments that a journal recorded."`
 
 	List     routeListCommand     `cmd:"" help:"List the tables of a running switch, or who did what."`
@@ -71,6 +72,18 @@ func (c routeCheckCommand) Run() error {
 		return &exitError{code: 1}
 	}
 	return nil
+}
+
+// routeSchemaCommand prints what editors and other programs check files with.
+type routeSchemaCommand struct {
+	Noun string `arg:"" enum:"table,register" help:"table or register."`
+}
+
+// Run prints the schema.
+func (c routeSchemaCommand) Run() error {
+	schema, _ := routing.Schema(c.Noun)
+	_, err := os.Stdout.Write(schema)
+	return err
 }
 
 // routeExplainCommand explains one look-up.

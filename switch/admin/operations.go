@@ -16,12 +16,14 @@ var operations = []operation{
 	{"POST /admin/v1/tables", "table.draft", Operator, draftTable},
 	{"GET /admin/v1/tables/{digest}", "", Viewer, checkTable},
 	{"GET /admin/v1/tables/{digest}/diff", "", Viewer, diffTable},
+	{"POST /admin/v1/tables/{digest}/explain", "", Viewer, explainTable},
 	{"POST /admin/v1/tables/{digest}/replay", "", Viewer, replayTable},
 	{"POST /admin/v1/tables/{digest}/approve", "table.approve", Approver, approveTable},
 	{"POST /admin/v1/tables/{digest}/stage", "table.stage", Operator, stageTable},
 	{"POST /admin/v1/tables/{digest}/activate", "table.activate", Operator, activateTable},
 	{"POST /admin/v1/rollback", "table.rollback", Operator, rollbackTable},
 	{"GET /admin/v1/acts", "", Viewer, listActs},
+	{"GET /admin/v1/schemas/{noun}", "", Viewer, showSchema},
 }
 
 func listTables(c *call, _ *engine.Act) (any, error) { return c.options.Tables.Life(), nil }
