@@ -45,6 +45,9 @@ type Hooks struct {
 	Deliver func(op *payment.Operation, answer payment.Answer)
 	// Late is called for an answer that came after Deliver had to tell that it was missing.
 	Late func(op *payment.Operation, answer payment.Answer)
+	// Measured, unless nil, is told of each operation that moves money how long it took,
+	// and whether the institution answered it in words that we understand.
+	Measured func(institution string, took time.Duration, well bool)
 }
 
 // call is one money operation on its way.
@@ -117,6 +120,9 @@ func (l *Link) send(ops []*payment.Operation) {
 	for _, op := range ops {
 		settle, err := l.breakers[op.Kind].Allow()
 		if err != nil {
+			if l.hooks.Measured != nil && op.Kind.MovesMoney() {
+				l.hooks.Measured(op.Institution, 0, false)
+			}
 			l.notSent(op, payment.InstitutionUnavailable)
 			continue
 		}
@@ -162,6 +168,9 @@ func (l *Link) ask(op *payment.Operation, settle func(error)) {
 func (l *Link) finish(c *call, answer payment.Answer, err error) {
 	l.inFlight.Add(-1)
 	c.settle(err)
+	if l.hooks.Measured != nil && !errors.Is(err, errNotTried) {
+		l.hooks.Measured(c.op.Institution, l.config.Deadline-time.Until(c.deadline), err == nil)
+	}
 	l.hooks.Deliver(c.op, answer)
 }
 

@@ -12,6 +12,7 @@ import (
 	"tongma/institutions"
 	"tongma/switch/engine"
 	"tongma/switch/gateway"
+	"tongma/switch/health"
 	"tongma/switch/journal"
 	"tongma/switch/ledger"
 )
@@ -36,6 +37,7 @@ type configuration struct {
 	Engine       engine.Limits         `yaml:"engine"`
 	Ledger       ledger.Limits         `yaml:"ledger"` // Caps.
 	Fees         ledger.Schedule       `yaml:"fees"`
+	Health       health.Limits         `yaml:"health"` // Weights that lean away from failing institutions.
 	Institutions []institutionSettings `yaml:"institutions"`
 }
 
@@ -60,6 +62,7 @@ func defaultConfiguration() configuration {
 		Gateway:     gateway.DefaultLimits(),
 		Engine:      engine.DefaultLimits(),
 		Ledger:      ledger.DefaultLimits(),
+		Health:      health.DefaultLimits(),
 	}
 }
 
@@ -94,7 +97,7 @@ func loadConfiguration(file string) (configuration, error) {
 }
 
 func (c *configuration) validate() error {
-	faults := []error{c.Gateway.Validate(), c.Ledger.Validate(), c.Fees.Validate()}
+	faults := []error{c.Gateway.Validate(), c.Ledger.Validate(), c.Fees.Validate(), c.Health.Validate()}
 	if c.Listen == "" || c.Institution == "" {
 		faults = append(faults, errors.New("listen and institution must be given"))
 	}
@@ -114,6 +117,18 @@ func (c *configuration) plans() map[string]engine.Plan {
 		plans[c.Institutions[i].ID] = c.Institutions[i].Plan
 	}
 	return plans
+}
+
+// meter measures the institutions; nil where their weights are the table's alone.
+func (c *configuration) meter() *health.Meter {
+	if !c.Health.Enabled {
+		return nil
+	}
+	ids := make([]string, len(c.Institutions))
+	for i := range c.Institutions {
+		ids[i] = c.Institutions[i].ID
+	}
+	return health.New(c.Health, ids)
 }
 
 // links are the institutions' connections.

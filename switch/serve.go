@@ -23,6 +23,7 @@ import (
 	"tongma/switch/admin"
 	"tongma/switch/engine"
 	"tongma/switch/gateway"
+	"tongma/switch/health"
 	"tongma/switch/journal"
 	"tongma/switch/ledger"
 	"tongma/switch/payment"
@@ -80,6 +81,7 @@ type assembly struct {
 	network  *institutions.Network
 	gateway  *gateway.Gateway
 	board    *routing.Switchboard
+	health   *health.Meter // Nil unless configured.
 	listener net.Listener
 
 	tables        *admin.Tables // Nil where the table comes from its file.
@@ -121,10 +123,14 @@ func (s *assembly) open() error {
 	if err := s.openTables(); err != nil {
 		return err
 	}
-	s.gateway, err = gateway.New(gateway.Options{
+	options := gateway.Options{
 		Limits: s.config.Gateway, Decoder: codec.Default(), Switchboard: s.board, Ring: ring,
 		Engine: s.engine, Resolver: s.network, Logger: s.log,
-	})
+	}
+	if s.health != nil {
+		options.Health = s.health
+	}
+	s.gateway, err = gateway.New(options)
 	if err != nil {
 		return err
 	}
@@ -142,10 +148,14 @@ func (s *assembly) openEngine(ring *seal.Ring) error {
 	if s.store, err = journal.Open(options); err != nil {
 		return err
 	}
-	s.network, err = institutions.NewNetwork(s.config.links(), s.config.Institution, ring, s.log, institutions.Hooks{
+	hooks := institutions.Hooks{
 		Deliver: func(op *payment.Operation, a payment.Answer) { s.engine.Answer(op, a) },
 		Late:    func(op *payment.Operation, a payment.Answer) { s.engine.Late(op, a) },
-	})
+	}
+	if s.health = s.config.meter(); s.health != nil {
+		hooks.Measured = s.health.Observe
+	}
+	s.network, err = institutions.NewNetwork(s.config.links(), s.config.Institution, ring, s.log, hooks)
 	if err != nil {
 		return err
 	}

@@ -95,6 +95,7 @@ type Options struct {
 	Engine      Engine
 	Resolver    Resolver
 	Logger      *zap.Logger
+	Health      routing.Health // Nil leaves the weights as the table states them.
 }
 
 // Gateway serves the API.

@@ -154,6 +154,7 @@ func (d *desk) route(m *payMessage, sticky string) *payment.Refusal {
 	d.query = routing.Query{
 		Code: &d.code, Text: strings.Trim(m.code, " \t\r\n"), Caller: d.caller, Scene: m.scene,
 		AmountFen: m.amount, Currency: d.code.Currency, At: d.now, Payment: sticky,
+		Health: d.gateway.options.Health,
 	}
 	if d.query.Scene == "" {
 		d.query.Scene = payment.InStore.String()
