@@ -180,10 +180,10 @@ func (x *prefixIndex) inOrder() []int32 {
 func (x *prefixIndex) each(text string, visit func(*candidate)) {
 	whole := keyOf(text[:min(len(text), prefixBytesMax)])
 	found := x.stems.find(text)
-	for i := found.from; i < found.to; i++ {
-		if l := x.stems.leaves[i]; l.begins(found.digits) {
-			r := x.stems.row(i)
-			r.line = x.stems.lines[i]
+	for at, l := found.at, found.first; l != noLeaf; at, l = x.stems.after(at) {
+		if l.begins(found.digits) {
+			r := x.stems.rows[uint16(l)]
+			r.line = x.stems.lines[at]
 			visit(&candidate{key: whole.cut(l.length()), row: r, next: -1})
 		}
 	}

@@ -6,28 +6,27 @@ import (
 )
 
 // A stem is the first seven digits of a prefix. Where many prefixes begin with the same
-// two digits, as the numbers of one card scheme do, a table of the next five leads to a
-// few leaves that lie side by side: one look-up waits for memory once however many
+// two digits, as the numbers of one card scheme do, the next five number a bucket of
+// sixteen leaves, which is one line of memory: a look-up waits for it once, however many
 // prefixes there are, where probing each length waits twice for each.
 const (
 	stemDigits = 7
 	headDigits = 2
 	stemsOfOne = 100_000 // Stems of one head.
 
-	headMin = 10_000 // Prefixes of one head for which its table is worth 400 KB.
-	leafMax = 64     // Leaves of one stem that are read one after the other.
+	headMin      = 10_000 // Prefixes of one head for which its buckets are worth 6.4 MB.
+	leafMax      = 64     // Leaves of one stem that are read one after the other.
+	bucketLeaves = 16     // The last one ends the bucket, or says where it goes on.
 
 	leafDigits = 4 // Digits of a leaf after its stem; longer prefixes stay in slots.
-	leafRows   = 1 << 16
+	leafRows   = 1 << 15
 )
 
-// stems finds rows by the digits of their prefixes. What a look-up reads of a leaf is
-// four bytes, and the leaves of one stem lie in one or two lines of memory: where a list
-// is long the memory decides how fast it is.
+// stems finds rows by the digits of their prefixes. Where a list is long the memory
+// decides how fast it is, so a look-up reads four bytes of each leaf and nothing else.
 type stems struct {
-	heads  [100]int32 // Place of the head's table in tables, plus 1; 0 for none.
-	tables []uint32   // For each stem where its leaves begin; the next stem's is their end.
-	leaves []leaf
+	heads  [100]int32                 // Number of the head's first bucket, plus 1; 0 for none.
+	leaves []leaf                     // All buckets, then what did not fit into them.
 	lines  []int32                    // Of each leaf, in the list's file; no look-up reads them.
 	rows   []row                      // What leaves say, each once and without its line.
 	ranks  [prefixBytesMax + 1]uint64 // Highest rank at this length of prefix or a shorter one.
@@ -35,12 +34,25 @@ type stems struct {
 
 // leaf is one prefix: in its upper half the digits after the stem, four bits each, from
 // the left and filled up with ones; in its lower half what it says, the index of a row.
+// With the highest bit of the lower half set it is no prefix: the other bits say at which
+// leaf the bucket goes on.
 type leaf uint32
+
+// noLeaf ends a bucket.
+const noLeaf leaf = 0xFFFF_FFFF
+
+const elsewhere leaf = 0x8000
 
 func leafOf(key prefixKey, row uint32) leaf {
 	var buffer [prefixBytesMax]byte
 	return leaf(afterStem(key.text(&buffer)))<<16 | leaf(row)
 }
+
+// goesOnAt is the leaf that says where a bucket goes on.
+func goesOnAt(at int) leaf { return leaf(at)>>15<<16 | elsewhere | leaf(at)&(elsewhere-1) }
+
+// next is where a leaf that says so sends to.
+func (l leaf) next() uint32 { return uint32(l>>16<<15 | l&(elsewhere-1)) }
 
 // filler is how many of its four digits the leaf leaves open.
 func (l leaf) filler() int { return bits.TrailingZeros16(^uint16(l>>16)) / 4 }
@@ -51,9 +63,6 @@ func (l leaf) length() int { return stemDigits + leafDigits - l.filler() }
 func (l leaf) begins(digits uint16) bool {
 	return (uint16(l>>16)^digits)>>(4*l.filler()) == 0
 }
-
-// row is what leaf i says.
-func (s *stems) row(i uint32) row { return s.rows[uint16(s.leaves[i])] }
 
 // afterStem gives the digits that follow the stem, filled up with ones, which are no digit.
 func afterStem[T string | []byte](text T) uint16 {
@@ -85,30 +94,35 @@ func stemOf[T string | []byte](text T) (head, stem int, ok bool) {
 	return number / stemsOfOne, number % stemsOfOne, true
 }
 
-// leaves is where the leaves of a text's stem begin and end, those of long prefixes first;
-// the first of them, so that it is read from memory at once; and the digits of the text
-// after the stem.
+// leaves is the bucket of a text's stem, those of long prefixes first: where it begins;
+// its first leaf, so that it comes from memory at once; and the digits of the text after
+// the stem.
 type leaves struct {
-	from, to uint32
-	first    leaf
-	digits   uint16
+	at     uint32
+	first  leaf
+	digits uint16
 }
 
 func (s *stems) find(text string) leaves {
 	head, stem, ok := stemOf(text)
 	if !ok || s.heads[head] == 0 {
-		return leaves{}
+		return leaves{first: noLeaf}
 	}
-	at := int(s.heads[head]-1) + stem
-	f := leaves{from: s.tables[at], to: s.tables[at+1], digits: afterStem(text)}
-	if f.from < f.to {
-		f.first = s.leaves[f.from]
-	}
-	return f
+	at := uint32(int(s.heads[head]-1)+stem) * bucketLeaves
+	return leaves{at: at, first: s.leaves[at], digits: afterStem(text)}
 }
 
-// place is where tables tells of the stem of key; below zero for a key that is no leaf.
-func (s *stems) place(key prefixKey) int {
+// after gives the leaf that follows the one at, and where it is.
+func (s *stems) after(at uint32) (uint32, leaf) {
+	l := s.leaves[at+1]
+	if l&elsewhere == 0 || l == noLeaf {
+		return at + 1, l
+	}
+	return l.next(), s.leaves[l.next()]
+}
+
+// bucket is the number of the bucket that key belongs in; below zero for none.
+func (s *stems) bucket(key prefixKey) int {
 	head, stem, ok := leafStem(key)
 	if !ok || s.heads[head] == 0 {
 		return -1
@@ -128,8 +142,8 @@ func leafStem(key prefixKey) (head, stem int, ok bool) {
 
 // holds says that the candidates of key are leaves.
 func (s *stems) holds(key prefixKey) bool {
-	at := s.place(key)
-	return at >= 0 && s.tables[at] != s.tables[at+1]
+	bucket := s.bucket(key)
+	return bucket >= 0 && s.leaves[bucket*bucketLeaves] != noLeaf
 }
 
 // rowOf gives the index of what r says without its line.
@@ -160,22 +174,16 @@ func (s *stems) build(candidates []candidate, rank func(*candidate) uint64) {
 	if len(counts) == 0 {
 		return
 	}
-	total := uint32(0)
-	for i, n := range counts {
-		if n > leafMax {
-			n = 0
-		}
-		counts[i], total = total, total+n
-	}
-	s.tables, s.leaves, s.lines = counts, make([]leaf, total), make([]int32, total)
-	next, known := slices.Clone(counts), map[row]uint32{}
-	for _, i := range s.byLength(candidates) {
+	s.grow(len(counts) * bucketLeaves)
+	placed, known := make([]uint8, len(counts)), map[row]uint32{}
+	for _, i := range s.byLength(candidates, counts) {
 		c := &candidates[i]
 		length := c.key.length()
 		s.ranks[length] = max(s.ranks[length], rank(c))
-		at := &next[s.place(c.key)]
-		s.leaves[*at], s.lines[*at] = leafOf(c.key, s.rowOf(c.row, known)), c.line
-		*at++
+		bucket := s.bucket(c.key)
+		at := s.place(bucket, int(placed[bucket]), int(counts[bucket]))
+		placed[bucket]++
+		s.leaves[at], s.lines[at] = leafOf(c.key, s.rowOf(c.row, known)), c.line
 	}
 	if len(s.rows) > leafRows {
 		*s = stems{}
@@ -186,11 +194,36 @@ func (s *stems) build(candidates []candidate, rank func(*candidate) uint64) {
 	}
 }
 
+// grow adds n leaves that end a bucket.
+func (s *stems) grow(n int) {
+	from := len(s.leaves)
+	s.leaves, s.lines = append(s.leaves, make([]leaf, n)...), append(s.lines, make([]int32, n)...)
+	for i := from; i < len(s.leaves); i++ {
+		s.leaves[i] = noLeaf
+	}
+}
+
+// place gives where leaf number n of a bucket of count stands. What does not fit into the
+// bucket stands behind all buckets.
+func (s *stems) place(bucket, n, count int) int {
+	const fit = bucketLeaves - 1
+	last := bucket*bucketLeaves + fit
+	switch {
+	case n < fit:
+		return bucket*bucketLeaves + n
+	case n == fit:
+		s.leaves[last] = goesOnAt(len(s.leaves))
+		s.grow(count - fit + 1)
+	}
+	return int(s.leaves[last].next()) + n - fit
+}
+
 // byLength lists the candidates that are leaves, those of long prefixes first.
-func (s *stems) byLength(candidates []candidate) []int32 {
+func (s *stems) byLength(candidates []candidate, counts []uint8) []int32 {
 	var same [prefixBytesMax + 1][]int32
 	for i := range candidates {
-		if key := candidates[i].key; s.holds(key) {
+		key := candidates[i].key
+		if bucket := s.bucket(key); bucket >= 0 && counts[bucket] > 0 {
 			same[key.length()] = append(same[key.length()], int32(i))
 		}
 	}
@@ -198,21 +231,18 @@ func (s *stems) byLength(candidates []candidate) []int32 {
 	return slices.Concat(same[:]...)
 }
 
-// count finds the heads worth a table and counts the candidates of each of their stems.
-// One number more ends the last table.
-func (s *stems) count(candidates []candidate) []uint32 {
+// count finds the heads worth their buckets and counts the candidates of each bucket; 0
+// where there are too many.
+func (s *stems) count(candidates []candidate) []uint8 {
 	if len(candidates) < headMin {
 		return nil
 	}
 	var heads [100]int
-	each := func(visit func(head, stem int)) {
-		for i := range candidates {
-			if head, stem, ok := leafStem(candidates[i].key); ok {
-				visit(head, stem)
-			}
+	for i := range candidates {
+		if head, _, ok := leafStem(candidates[i].key); ok {
+			heads[head]++
 		}
 	}
-	each(func(head, _ int) { heads[head]++ })
 	size := 0
 	for head, n := range heads {
 		if n >= headMin {
@@ -220,14 +250,16 @@ func (s *stems) count(candidates []candidate) []uint32 {
 			size += stemsOfOne
 		}
 	}
-	if size == 0 {
-		return nil
-	}
-	counts := make([]uint32, size+1)
-	each(func(head, stem int) {
-		if at := s.heads[head]; at > 0 {
-			counts[int(at-1)+stem]++
+	counts := make([]uint8, size)
+	for i := range candidates {
+		if bucket := s.bucket(candidates[i].key); bucket >= 0 && counts[bucket] <= leafMax {
+			counts[bucket]++
 		}
-	})
+	}
+	for i, n := range counts {
+		if n > leafMax {
+			counts[i] = 0
+		}
+	}
 	return counts
 }

@@ -24,6 +24,9 @@ func newLongList(t *testing.T, random *rand.Rand) *longList {
 	for len(l.prefixes) < 2*headMin {
 		l.add(random, "62", 2+random.IntN(14))
 	}
+	for range leafMax - 10 { // More than fit into a bucket.
+		l.add(random, "6277777", 8+random.IntN(4))
+	}
 	for range 40 * leafMax {
 		l.add(random, "6288888", 8+random.IntN(4))
 		l.add(random, "62ab", 5+random.IntN(6))

@@ -179,18 +179,16 @@ func (t *Table) matchPrefix(index *prefixIndex, text string, p *probe, best *hit
 }
 
 func (t *Table) matchLeaves(s *stems, p *probe, best *hit) {
-	l := p.leaves.first
-	for i := p.leaves.from; i < p.leaves.to; {
+	at, l := p.leaves.at, p.leaves.first
+	for l != noLeaf {
 		if l.begins(p.leaves.digits) {
 			length := l.length()
 			if best.clause != nil && s.ranks[length] < best.rank {
 				return
 			}
-			t.matchRow(&s.rows[uint16(l)], int32(i), length, p, best)
+			t.matchRow(&s.rows[uint16(l)], int32(at), length, p, best)
 		}
-		if i++; i < p.leaves.to {
-			l = s.leaves[i]
-		}
+		at, l = s.after(at)
 	}
 }
 
