@@ -59,6 +59,18 @@ func TestListBadInput(t *testing.T) {
 	f("prefix,length,institution\n62,19\n", 2, "wrong number")
 }
 
+// A list whose file is not beside the table is a fault of the table's own line.
+func TestListFileIsMissing(t *testing.T) {
+	for _, name := range []string{"absent.csv", "../../etc/passwd", "/etc/passwd"} {
+		table := "version: \"1\"\nlists:\n  - {id: b, file: \"" + name + "\", match: {standard: paycode}}\n"
+		_, _, err := LoadFS(fstest.MapFS{"t.yaml": {Data: []byte(table)}}, "t.yaml", demoRegister(t))
+		var malformed *Malformed
+		if !errors.As(err, &malformed) || malformed.Faults[0].Line != 3 || !strings.Contains(err.Error(), "beside the table") {
+			t.Errorf("%s: got %v, want a fault of line 3", name, err)
+		}
+	}
+}
+
 // The findings that only lists can have.
 func TestListFindings(t *testing.T) {
 	const rules = "version: \"1\"\nlists: [{id: b, file: b.csv, match: {standard: paycode}}]\n" +

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -75,6 +76,10 @@ func load(text []byte, register *Register, files fs.FS) (*Table, []Finding, erro
 			return nil, nil, doc.err()
 		}
 		csv, err := readFile(files, list.file, "listBytesMax", listBytesMax)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+			doc.fault(list.node, "list %s: there is no file %.100q beside the table", list.rule.id, list.file)
+			return nil, nil, doc.err()
+		}
 		if err != nil {
 			return nil, nil, err
 		}

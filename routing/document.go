@@ -274,7 +274,7 @@ func ParseInstant(text string) (time.Time, error) {
 	}
 	at, err := time.ParseInLocation(time.DateOnly, text, shanghai)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("routing: cannot read instant: %w", err)
+		return time.Time{}, fmt.Errorf("routing: %.40q is no instant, want 2026-12-01T00:00:00+08:00 or 2026-12-01", text)
 	}
 	return at.UTC(), nil
 }

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -44,12 +45,15 @@ func (f Finding) String() string {
 	if f.Entry > 0 {
 		place += fmt.Sprintf(", list line %d", f.Entry)
 	}
-	return fmt.Sprintf("%s: %s: %s: %s (%s)", place, f.Severity, f.Kind, f.Message, f.Example)
+	return fmt.Sprintf("%s: %s: %s: %s (explain %s)", place, f.Severity, f.Kind, f.Message, f.Example)
 }
 
-// String gives the example as the flags of the explain command.
+// String gives the example as the arguments of the explain command, ready to be pasted.
 func (e Example) String() string {
-	text := "code " + e.Text
+	text := e.Text
+	if strings.Trim(text, alphanumeric+":/.+=") != "" {
+		text = "'" + text + "'" // No code has such a quote: none is in an alphabet of theirs.
+	}
 	for _, part := range []struct{ name, value string }{
 		{"caller", e.Caller}, {"scene", e.Scene}, {"currency", e.Currency},
 	} {

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -63,7 +64,8 @@ func exitCode(err error) int {
 	if err == nil {
 		return 0
 	}
-	if exit, ok := err.(*exitError); ok {
+	var exit *exitError
+	if errors.As(err, &exit) { // The command line wraps what a command returns.
 		if exit.message != "" {
 			fmt.Fprintln(os.Stderr, "switch:", exit.message)
 		}

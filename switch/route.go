@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"tongma/codec"
@@ -66,8 +67,14 @@ func (c routeCheckCommand) Run() error {
 		fmt.Printf("%s: %s\n", c.Table, finding)
 	}
 	rules, entries := table.Size()
-	fmt.Printf("table %s: %d rules, %d prefixes in lists, %d findings, digest %s\n",
-		table.Version(), rules, entries, len(findings), table.Digest())
+	faults := 0
+	for _, finding := range findings {
+		if finding.Severity == routing.Error {
+			faults++
+		}
+	}
+	fmt.Printf("table %s: %d rules, %d prefixes in lists, %d errors, %d warnings, digest %s\n",
+		table.Version(), rules, entries, faults, len(findings)-faults, table.Digest())
 	if table.Faulty() {
 		return &exitError{code: 1}
 	}
@@ -92,7 +99,8 @@ type routeExplainCommand struct {
 	Caller    string `required:"" help:"Institution that scans the code, id of the register."`
 	AmountFen int64  `help:"Amount in fen; 0 is not known yet."`
 	Currency  string `help:"ISO 4217 number; the code's own, else 156."`
-	Scene     string `help:"Scene, such as in_store."`
+	Scene     string `help:"Scene, such as in_store; empty for none."`
+	Payment   string `help:"Request id: decides whose share a payment falls to."`
 	At        string `help:"Instant, RFC 3339 or a date in Asia/Shanghai; now if left out."`
 	Code      string `arg:"" help:"The code's text."`
 }
@@ -110,19 +118,33 @@ func (c routeExplainCommand) Run() error {
 			return err
 		}
 	}
+	if err := c.validate(); err != nil {
+		return err
+	}
 	var code codec.Code
 	if err := codec.Default().Decode(c.Code, &code); err != nil {
 		return err
 	}
 	explanation := table.Explain(&routing.Query{
 		Code: &code, Text: c.Code, Caller: c.Caller, Scene: c.Scene,
-		AmountFen: c.AmountFen, Currency: c.Currency, At: at,
+		AmountFen: c.AmountFen, Currency: c.Currency, At: at, Payment: c.Payment,
 	})
 	if err := explanation.Write(os.Stdout); err != nil {
 		return err
 	}
 	if explanation.Refused != "" {
 		return &exitError{code: 1}
+	}
+	return nil
+}
+
+// validate refuses what no request could hold.
+func (c *routeExplainCommand) validate() error {
+	if c.AmountFen < 0 {
+		return fmt.Errorf("--amount-fen: got %d, want 0 or more", c.AmountFen)
+	}
+	if c.Currency != "" && (len(c.Currency) != 3 || strings.Trim(c.Currency, "0123456789") != "") {
+		return fmt.Errorf("--currency: got %q, want an ISO 4217 number, such as 156", c.Currency)
 	}
 	return nil
 }

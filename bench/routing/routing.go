@@ -30,6 +30,7 @@ type result struct {
 	TableMiB  float64 `json:"table_mib"`
 	LookupP50 float64 `json:"lookup_ns_p50"`
 	LookupP99 float64 `json:"lookup_ns_p99"`
+	MemoryNS  float64 `json:"-"` // One random read, for comparison.
 	Allocs    float64 `json:"allocs"`
 	ReloadMS  float64 `json:"reload_p999_step_ms"`
 
@@ -83,6 +84,8 @@ func (r *result) print() error {
 		r.Rules, r.CompileS, r.TableMiB)
 	fmt.Printf("look-up: %.0f ns median, %.0f ns p99 (batches of %d, divided), %.0f allocations\n",
 		r.LookupP50, r.LookupP99, batch, r.Allocs)
+	fmt.Printf("  for comparison, one random read of %d MiB, each waiting for the one before: %.0f ns median\n",
+		memoryMiB, r.MemoryNS)
 	fmt.Printf("reload: %d reloads under %d look-ups, %d refused, %d misrouted\n",
 		r.Reloads, r.Lookups, r.Refused, r.Misrouted)
 	fmt.Printf("  p99.9 of a look-up: %.3f ms quiet, %.3f ms while the table is compiled and swapped\n",
@@ -230,11 +233,38 @@ func (n *network) lookUp(table *routing.Table, r *result) error {
 		}
 		times[i] = time.Since(start) / batch
 	}
+	r.MemoryNS = memory(times)
 	slices.Sort(times)
 	r.LookupP50 = float64(times[samples/2])
 	r.LookupP99 = float64(times[samples*99/100])
 	r.Allocs = testing.AllocsPerRun(1000, func() { _ = table.Route(&q, &d) })
 	return nil
+}
+
+// memoryMiB is about what look-ups in a million prefixes touch.
+const memoryMiB = 8
+
+// memory measures random reads in the batches of the look-ups: the floor on which a long
+// list stands, which neighbours on the same machine lift.
+func memory(like []time.Duration) float64 {
+	list := make([]uint32, memoryMiB<<18)
+	random := rand.New(rand.NewPCG(7, 8))
+	for i := range list {
+		list[i] = random.Uint32()
+	}
+	times := make([]time.Duration, len(like))
+	state, last := uint64(1), uint32(0)
+	for i := range times {
+		start := time.Now()
+		for range batch {
+			state = state*6364136223846793005 + 1442695040888963407
+			last = list[(uint32(state>>33)+last&15)%uint32(len(list))]
+		}
+		times[i] = time.Since(start) / batch
+	}
+	runtime.KeepAlive(last)
+	slices.Sort(times)
+	return float64(times[len(times)/2])
 }
 
 // reload looks codes up through a switchboard for a while, first undisturbed, then with
