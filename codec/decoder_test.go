@@ -156,6 +156,17 @@ func TestPayerCodesAndLinks(t *testing.T) {
 	f("fp0123456789abcdefghijklmnopqrstuvw", "alipay", PayCode, false)
 	f("https://qr.95516.com/00010000/01116734936470044423094034227630", "unionpay", Link, true)
 	f("https://qr.pbcdci.cn/005031050000078010721050000078010720001", "ecny", Link, true)
+	issuer := func(text, want string) {
+		t.Helper()
+		var c Code
+		if err := Default().Decode(text, &c); err != nil || c.Issuer != want {
+			t.Errorf("%q: issuer %q, %v, want %q", text, c.Issuer, err, want)
+		}
+	}
+	issuer("https://qr.95516.com/00010000/01116734936470044423094034227630", "00010000")
+	issuer("https://qr.pbcdci.cn/005031050000078010721050000078010720001", "005")
+	issuer("https://qr.95516.com/qrcGtwWeb-web/api/userAuth?version=1.0.0", "")
+	issuer("https://qr.95516.com/0001", "")
 	f("https://QR.ALIPAY.COM/fkx04420ekndgryhkycbl75", "alipay", Link, true)
 	f("https://qr.alipay.com/bax08752cgfkhh5non0u304e", "alipay", Link, false)
 	f("weixin://wxpay/bizpayurl?pr=kZF1s1X", "wechat", Link, false)

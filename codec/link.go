@@ -9,18 +9,19 @@ type linkRule struct {
 	prefix  string // Of the path.
 	name    string // The payment scheme.
 	dynamic bool
+	issuer  int // Digits after prefix that number the institution; 0 where it is not named.
 }
 
 var linkRules = []linkRule{
-	{"https", "qr.95516.com", "/", "unionpay", false},
-	{"https", "qr.pbcdci.cn", "/", "ecny", false},
-	{"https", "qr.alipay.com", "/", "alipay", false},
-	{"https", "qr.alipay.com", "/bax", "alipay", true},
-	{"https", "i.qianbao.qq.com", "/wallet/sqrcode.htm", "qqwallet", false},
-	{"weixin", "wxpay", "/bizpayurl", "wechat", true},
-	{"weixin", "pay.weixin.qq.com", "/bizpayurl", "wechat", true},
-	{"wxp", "", "", "wechat", false},
-	{"upi", "pay", "", "upi", false},
+	{"https", "qr.95516.com", "/", "unionpay", false, 8},
+	{"https", "qr.pbcdci.cn", "/", "ecny", false, 3},
+	{"https", "qr.alipay.com", "/", "alipay", false, 0},
+	{"https", "qr.alipay.com", "/bax", "alipay", true, 0},
+	{"https", "i.qianbao.qq.com", "/wallet/sqrcode.htm", "qqwallet", false, 0},
+	{"weixin", "wxpay", "/bizpayurl", "wechat", true, 0},
+	{"weixin", "pay.weixin.qq.com", "/bizpayurl", "wechat", true, 0},
+	{"wxp", "", "", "wechat", false, 0},
+	{"upi", "pay", "", "upi", false, 0},
 }
 
 // decodeLink reads a merchant's link by scheme, host and path. The host is compared
@@ -51,11 +52,20 @@ func (d *Decoder) decodeLink(text string, into *Code) error {
 	if best == nil {
 		return d.unknownHost(host, at)
 	}
-	into.Scheme, into.Static = best.name, !best.dynamic
+	into.Scheme, into.Static, into.Issuer = best.name, !best.dynamic, best.issuerOf(path)
 	into.Fields = append(into.Fields,
 		Field{Path: "host", Name: "host", Value: host, Offset: at},
 		Field{Path: "path", Name: "path", Value: path, Offset: at + len(host)})
 	return nil
+}
+
+// issuerOf gives the institution's number with which a path goes on after the prefix.
+func (r *linkRule) issuerOf(path string) string {
+	from, to := len(r.prefix), len(r.prefix)+r.issuer
+	if len(path) < to || !allDigits(path[from:to]) {
+		return ""
+	}
+	return path[from:to]
 }
 
 // linkRule finds the rule with the longest path that fits.
