@@ -1,5 +1,7 @@
 package routing
 
+import "slices"
+
 // checkOverlaps looks for codes that two rules of the same rank match, so that only
 // their order in the file decides, and that they send to different institutions.
 func (in *inspection) checkOverlaps() {
@@ -21,10 +23,11 @@ func (in *inspection) checkOverlaps() {
 // checkPair reports a and b where they tie. The pair is met from both sides; only the
 // side on which b is the later one speaks.
 func (in *inspection) checkPair(a, b *claim) {
-	if a.rank != b.rank || !a.above(b) || a.clause.rule == b.clause.rule && a.target < 0 {
+	if a.rank != b.rank || !a.earlier(b) || a.clause.rule == b.clause.rule && a.target < 0 {
 		return
 	}
-	if !a.feature().isZero() && !b.feature().isZero() && a.feature() != b.feature() {
+	shared, together := a.feature().shared(b.feature())
+	if !together {
 		return // The template that stands first in the code decides.
 	}
 	if a.sameTargets(b) && a.target < 0 {
@@ -35,7 +38,10 @@ func (in *inspection) checkPair(a, b *claim) {
 		if !overlaps {
 			continue
 		}
-		if w, ok := in.table.pick(&both); ok {
+		if !shared.isZero() {
+			both.with = append(slices.Clip(both.with), shared)
+		}
+		if w, ok := in.table.pick(&both); ok && a.clause.position(&w.code) == b.clause.position(&w.code) {
 			in.reportPair(a, b, w)
 			return
 		}

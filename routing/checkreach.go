@@ -34,13 +34,21 @@ func (in *inspection) checkReach() {
 	for i := range in.claims.others {
 		judge(&in.claims.others[i], all(&in.claims.others[i]))
 	}
-	clauses := make(map[*rule]int)
-	for i := range in.table.clauses {
-		clauses[in.table.clauses[i].rule]++
-	}
 	for _, r := range in.table.rules {
-		in.reportBuried(r, buried[r], len(buried[r]) < clauses[r])
+		in.reportBuried(r, buried[r])
 	}
+}
+
+// alive says that r claims codes beside those buried: a combination of its values that no
+// code can have does not count.
+func (in *inspection) alive(r *rule, buried []claim) bool {
+	claiming := 0
+	for _, c := range in.claimsOf(r) {
+		if in.claimsCodes(in.parts(&c)) {
+			claiming++
+		}
+	}
+	return len(buried) < claiming
 }
 
 // claimsCodes says whether a region holds a code at all.
@@ -199,7 +207,7 @@ func (in *inspection) allClaims() func(*claim) []claim {
 	}
 }
 
-func (in *inspection) reportBuried(r *rule, buried []claim, alive bool) {
+func (in *inspection) reportBuried(r *rule, buried []claim) {
 	if len(buried) == 0 {
 		return
 	}
@@ -213,7 +221,7 @@ func (in *inspection) reportBuried(r *rule, buried []claim, alive bool) {
 	switch {
 	case winner == nil || in.tied(&buried[0], w):
 		return // The overlap says it.
-	case alive:
+	case in.alive(r, buried):
 		in.report(ShadowedPart, placeOf(r), w, "part of rule %s (%s) is never reached: rule %s "+
 			"on line %d takes its codes", r.id, buried[0].clause, winner.rule.id, winner.rule.line)
 	case in.harmless(buried):
@@ -234,16 +242,24 @@ func (in *inspection) reportEntry(c *claim) {
 		"line %d takes its codes", c.prefix, c.clause.rule.id, winner.rule.id, winner.rule.line)
 }
 
-// winner gives who is chosen for a code that c claims.
-func (in *inspection) winner(c *claim) (*clause, witness) {
+// winner gives who is chosen for a code that c claims; where there is a choice, for one
+// that no other template in the code decides.
+func (in *inspection) winner(c *claim) (winner *clause, shows witness) {
 	for _, part := range in.parts(c) {
-		if w, ok := in.table.pick(&part); ok {
+		w, ok := in.table.pick(&part)
+		if !ok {
+			continue
+		}
+		if winner == nil || !in.tied(c, w) {
 			p := in.table.probe(w.query())
 			best := in.table.match(&p)
-			return best.clause, w
+			winner, shows = best.clause, w
+		}
+		if !in.tied(c, w) {
+			break
 		}
 	}
-	return nil, witness{}
+	return winner, shows
 }
 
 // tied says that the winner over c at w has the same rank, so that an overlap tells it.

@@ -80,6 +80,10 @@ func (r *rule) contradiction() string {
 		!slices.ContainsFunc(standards, func(s codec.Standard) bool { return !slices.Contains(payer, s) }) {
 		return "codes of its standard are shown by payers"
 	}
+	possible := func(template string) bool { return !(feature{template, m.guids[0]}).impossible() }
+	if len(m.guids) > 0 && len(m.templates) > 0 && !slices.ContainsFunc(m.templates, possible) {
+		return "objects " + strings.Join(m.templates, ", ") + " hold no global identifier"
+	}
 	if lengths := m.lengths.values(); len(lengths) > 0 {
 		for _, prefix := range m.prefixes {
 			if len(prefix) > lengths[len(lengths)-1] {

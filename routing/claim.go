@@ -27,7 +27,13 @@ func (c *claim) above(o *claim) bool {
 		return c.rank > o.rank
 	case c.feature() != o.feature():
 		return c.feature().isZero()
-	case c.clause.rule.order != o.clause.rule.order:
+	}
+	return c.earlier(o)
+}
+
+// earlier says that c stands before o in the file.
+func (c *claim) earlier(o *claim) bool {
+	if c.clause.rule.order != o.clause.rule.order {
 		return c.clause.rule.order < o.clause.rule.order
 	}
 	return c.line < o.line

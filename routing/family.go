@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -38,6 +39,24 @@ func (f feature) isZero() bool { return f == feature{} }
 // implies says that a code with f has o too.
 func (f feature) implies(o feature) bool {
 	return (o.template == "" || o.template == f.template) && (o.guid == "" || o.guid == f.guid)
+}
+
+// impossible says that no code has f: only templates hold an identifier, which are 26 to 51
+// and 80 to 99 (EMVCo MPM 3.4), and 61 of a consumer presented code.
+func (f feature) impossible() bool {
+	id := f.template
+	template := "26" <= id && id <= "51" || "80" <= id && id <= "99" || id == "61"
+	return f.guid != "" && id != "" && !template
+}
+
+// shared gives the feature of an object that shows f and o both, where one can. An f
+// that asks for nothing shares nothing.
+func (f feature) shared(o feature) (feature, bool) {
+	if f.isZero() != o.isZero() {
+		return feature{}, false
+	}
+	both := feature{cmp.Or(f.template, o.template), cmp.Or(f.guid, o.guid)}
+	return both, both.implies(f) && both.implies(o)
 }
 
 // excludes says that no code has both: a template has one identifier.

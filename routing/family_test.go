@@ -39,6 +39,11 @@ func TestFamiliesAreTheDecoders(t *testing.T) {
 			if code.Standard != f.standard || code.Mode != f.mode() || f.scheme != "" && code.Scheme != f.scheme {
 				t.Errorf("%s: %s is a %s of %s, %s", f.id, w.example.Text, code.Standard, code.Scheme, code.Mode)
 			}
+			if m := &w.code.Merchant; code.Issuer != w.code.Issuer || code.Merchant.Country != m.Country ||
+				code.Merchant.Acquirer != m.Acquirer || code.Currency != w.code.Currency {
+				t.Errorf("%s: %s names %q %q %q %q, the check thought %q %q %q %q", f.id, w.example.Text, code.Issuer,
+					code.Merchant.Country, code.Merchant.Acquirer, code.Currency, w.code.Issuer, m.Country, m.Acquirer, w.code.Currency)
+			}
 		}
 	}
 }

@@ -146,7 +146,7 @@ func (r *region) empty() bool {
 		return true
 	}
 	for i, has := range r.with {
-		if slices.ContainsFunc(r.without, has.implies) ||
+		if has.impossible() || slices.ContainsFunc(r.without, has.implies) ||
 			slices.ContainsFunc(r.with[i+1:], has.excludes) {
 			return true
 		}

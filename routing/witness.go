@@ -204,8 +204,14 @@ func (r *region) pickEMV(w *witness) bool {
 	if m.Acquirer, ok = r.acquirer.least("########"); !ok {
 		return false
 	}
-	if _, holds := templates[unionPayTemplate]; !holds && r.acquirer.has("") {
+	switch _, holds := templates[unionPayTemplate]; {
+	case holds:
+	case r.acquirer.has(""):
 		m.Acquirer = ""
+	case slices.ContainsFunc(r.without, (feature{unionPayTemplate, ""}).implies) || r.family.standard != codec.EMVMerchant:
+		return false // Nothing else names the acquirer in every scheme.
+	default:
+		templates[unionPayTemplate] = ""
 	}
 	if r.family.standard == codec.EMVConsumer {
 		return w.composeConsumer(templates["61"])
@@ -271,6 +277,11 @@ func (r *region) place(f feature, placed map[string]string) bool {
 			return true
 		}
 		return false
+	}
+	for _, guid := range placed {
+		if guid == f.guid {
+			return true
+		}
 	}
 	for id := 26; id <= 51; id++ {
 		template := fmt.Sprint(id)
