@@ -180,14 +180,14 @@ func progressLine() func(done, total uint64) {
 
 // serve says where it listens and serves until stop; SIGHUP loads register and table anew.
 func (s *assembly) serve(stop <-chan os.Signal) error {
+	reload := make(chan os.Signal, 1) // Before anybody is told that we serve: until then SIGHUP kills.
+	signal.Notify(reload, syscall.SIGHUP)
 	s.engine.Start()
 	failed := make(chan error, 2)
 	s.serveAdmin(failed)
 	go func() { failed <- s.gateway.Serve(s.listener) }()
 	fmt.Printf("listening http://%s\n", s.listener.Addr())
 	s.log.Info("switch: serving", zap.String("listen", s.listener.Addr().String()), zap.Uint64("epoch", s.store.Epoch()))
-	reload := make(chan os.Signal, 1)
-	signal.Notify(reload, syscall.SIGHUP)
 	for {
 		select {
 		case <-stop:
