@@ -39,10 +39,15 @@ type Code struct {
 	AmountFen int64  // Minor units of Currency; meaningful only with HasAmount.
 	Currency  string // ISO 4217 number, three digits; empty where the code does not say.
 
-	Merchant   Merchant
+	Merchant Merchant
+	// Applications counts what a consumer presented code offers; Fields are those of the chosen one.
+	Applications int
+
 	Fields     []Field
 	Deviations []Deviation
 	Profile    Profile // The profile that took the code: never Auto; empty for standards without profiles.
+
+	scratch []byte // Room for the bytes of a consumer presented code.
 }
 
 // Merchant is what a code says of the payee. Empty where it does not.
@@ -62,7 +67,9 @@ type Field struct {
 	Path   string // "62.07"; for consumer presented "61.63.9F26"; for paycode and link a name.
 	Name   string
 	Value  string
-	Offset int // Byte offset of the value in the decoded text.
+	Offset int // Byte offset of the value in the decoded text; of consumer presented in the decoded data.
+	// Readable is Value as text where it is bytes that are text: only for consumer presented.
+	Readable string
 }
 
 // Deviation is one departure from the standard that the profile forgave.

@@ -9,11 +9,16 @@ import (
 // 512 characters of EMVCo clause 3.1, for text of four bytes a character.
 const textMax = 4 * 512
 
+// scannerSpace is what scanners put around a code.
+const scannerSpace = " \t\r\n"
+
 // Decoder tells what payment codes are. It does not change and may be used by many
 // goroutines at once.
 type Decoder struct {
 	payCodes [256][]payRule // By the first two digits, as prefixIndex gives them.
 	links    map[string][]linkRule
+
+	applications []application // The one preferred stands first.
 }
 
 var standard = newDecoder(payRules, linkRules)
@@ -22,7 +27,7 @@ var standard = newDecoder(payRules, linkRules)
 func Default() *Decoder { return standard }
 
 func newDecoder(pay []payRule, links []linkRule) *Decoder {
-	d := &Decoder{links: map[string][]linkRule{}}
+	d := &Decoder{links: map[string][]linkRule{}, applications: applications}
 	for _, rule := range pay {
 		i := prefixIndex(rule.prefix)
 		d.payCodes[i] = append(d.payCodes[i], rule)
@@ -41,11 +46,12 @@ func (d *Decoder) Decode(text string, into *Code) error { return d.DecodeWith(Au
 // ignored. The error is an *Error; into then means nothing. What a profile forgives is
 // listed in into.Deviations; Strict forgives nothing of any standard.
 //
-// The families are told apart in this order: 0002 is EMVCo merchant presented; a
-// scheme and "://" is a link; digits, or fp and 33 characters, are a payer's code.
+// The families are told apart in this order: 0002 is EMVCo merchant presented; hQVDUFY,
+// which is "CPV" in base64, EMVCo consumer presented; a scheme and "://" is a link; digits,
+// or fp and 33 characters, are a payer's code. Only the EMVCo standards have profiles.
 func (d *Decoder) DecodeWith(profile Profile, text string, into *Code) error {
-	text = strings.Trim(text, " \t\r\n")
-	*into = Code{Fields: into.Fields[:0], Deviations: into.Deviations[:0]}
+	text = strings.Trim(text, scannerSpace)
+	*into = Code{Fields: into.Fields[:0], Deviations: into.Deviations[:0], scratch: into.scratch}
 	if profile != Auto && profiles[profile] == nil {
 		return &Error{Code: CodeProfile, Want: "the name of a profile"}
 	}
@@ -55,17 +61,9 @@ func (d *Decoder) DecodeWith(profile Profile, text string, into *Code) error {
 	if strings.HasPrefix(text, "0002") {
 		return decodeMerchant(profile, text, into)
 	}
-	if err := d.decodeFamily(text, into); err != nil {
-		return err
+	if strings.HasPrefix(text, consumerStart) {
+		return d.decodeConsumer(profile, text, into)
 	}
-	if profile == Strict && len(into.Deviations) > 0 {
-		return refuse(&into.Deviations[0])
-	}
-	return nil
-}
-
-// decodeFamily reads codes of the families that have no profiles of their own.
-func (d *Decoder) decodeFamily(text string, into *Code) error {
 	if strings.Contains(text, "://") {
 		return d.decodeLink(text, into)
 	}

@@ -210,7 +210,10 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		trimmed := strings.Trim(text, " \t\r\n")
+		if c.Standard == EMVConsumer {
+			return // Its offsets are those of the decoded data, FuzzConsumer holds them.
+		}
+		trimmed := strings.Trim(text, scannerSpace)
 		for _, field := range c.Fields {
 			if trimmed[field.Offset:field.Offset+len(field.Value)] != field.Value {
 				t.Errorf("%q: field %s is not where it says", text, field.Path)

@@ -22,6 +22,7 @@ const (
 	CodeUntrusted = "look_alike_host"
 	CodeControl   = "control_character"
 	CodeProfile   = "unknown_profile"
+	CodeBase64    = "bad_base64"
 )
 
 // Error says where and why a text is not a payment code. It never holds a payer's code.

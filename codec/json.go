@@ -33,6 +33,8 @@ type fieldForm struct {
 	Name   string `json:"name"`
 	Value  string `json:"value"`
 	Offset int    `json:"offset"`
+
+	Readable string `json:"readable,omitempty"`
 }
 
 type deviationForm struct {

@@ -61,10 +61,8 @@ func decodeMerchant(profile Profile, text string, into *Code) error {
 		}
 		r.deviate(deviationByteLengths, "", 0)
 	}
-	if err := judge(profile, into); err != nil {
-		return err
-	}
-	return nil
+	into.callByScheme()
+	return judge(profile, into)
 }
 
 func (r *merchantReader) read() *Error {

@@ -28,7 +28,8 @@ func Profiles() []Profile {
 	return slices.Sorted(maps.Keys(profiles))
 }
 
-// The deviations that a merchant presented code can have, beside those of mandatory.
+// The deviations that a merchant presented code can have, beside those of mandatory. Those
+// of consumer presented codes stand with their reader.
 const (
 	deviationCRCLower    = "crc-lower-case"
 	deviationByteLengths = "byte-lengths"
@@ -55,6 +56,10 @@ var deviationErrors = map[string]Error{
 	deviationIdentifier:     {Code: CodeMissing, Want: "object 00, the unique identifier", Clause: "EMVCo MPM 4.7.4"},
 	deviationLanguage:       {Code: CodeMissing, Want: "objects 00 and 01 of the language template", Clause: "EMVCo MPM table 3.8"},
 	deviationZero:           {Code: CodeAmount, Want: "an amount greater than zero", Clause: "EMVCo MPM 4.7.7"},
+	deviationOneCommon:      {Code: CodeOrder, Want: "common data beside two applications", Clause: "EMVCo CPM 4.3"},
+	deviationNoAccount:      {Code: CodeMissing, Want: "object 57 or 5A, an account", Clause: "EMVCo CPM table 4.2"},
+	deviationSize:           {Code: CodeLength, Want: "a value within its length", Clause: "EMVCo CPM tables 4.2 to 4.4"},
+	deviationLoose:          {Code: CodeLength, Want: "the shortest form of a length", Clause: "EMVCo CPM 4.2"},
 	deviationDecimals:       {Code: CodeAmount, Want: "no decimals in this currency", Clause: "EMVCo MPM 4.7.7"},
 }
 
@@ -63,6 +68,7 @@ type forgiven struct{ deviation, seen string }
 
 // everywhere is what every profile but Strict forgives.
 var everywhere = []forgiven{
+	{deviationLoose, "Card software writes lengths under 128 as 81 and one byte; BER allows it."},
 	{deviationCRCLower, "The checksum is right, in lower case; e9fc is seen in public sample codes."},
 	{deviationWide, "Text of the merchant's own script outside the language template; " +
 		"public Chinese, Japanese and Khmer test codes have it."},
@@ -89,6 +95,9 @@ var schemeForgives = map[Profile][]forgiven{
 	"fps": {{deviationEmpty, "Hong Kong FPS codes carry an empty object 62: public sample, vector M14."}},
 	Open: {
 		{deviationEmpty, "An empty template 80 stands in the tests of github.com/mercari/go-emv-code, vector M4."},
+		{deviationOneCommon, "One application with common data stands in a vendor's decoder test, vector C3."},
+		{deviationNoAccount, "The account stands in private objects of 64 in a vendor's decoder test, vector C3."},
+		{deviationSize, "An application version of three bytes stands in a wallet's sample, vector C5."},
 		{deviationDecimals, "A yen amount with decimals stands in the documentation of " +
 			"github.com/dongri/emv-qrcode, vector M7."},
 	},
@@ -118,20 +127,16 @@ func makeProfiles() map[Profile]map[string]string {
 	return all
 }
 
-// judge lets the profile forgive the deviations of a merchant presented code, or turns
-// the first that it does not forgive into an error.
+// judge lets the profile forgive the deviations of an EMVCo code, or turns the first that
+// it does not forgive into an error.
 func judge(profile Profile, c *Code) error {
-	c.callByScheme()
 	if profile == Auto {
 		profile = Open
-		if c.Scheme != "" {
+		if c.Scheme != "" && profiles[Profile(c.Scheme)] != nil {
 			profile = Profile(c.Scheme)
 		}
 	}
 	c.Profile = profile
-	if len(c.Deviations) == 0 {
-		return nil
-	}
 	for i := range c.Deviations {
 		d := &c.Deviations[i]
 		seen, ok := profiles[profile][d.Code]
@@ -143,13 +148,9 @@ func judge(profile Profile, c *Code) error {
 	return nil
 }
 
-// refuse turns a deviation into an error. Other standards than merchant presented codes
-// have deviations of their own, which only Strict refuses.
+// refuse turns a deviation into an error.
 func refuse(d *Deviation) error {
-	e, ok := deviationErrors[d.Code]
-	if !ok {
-		e = Error{Code: CodeFormat, Want: "the standard's letter"}
-	}
+	e := deviationErrors[d.Code]
 	e.Offset = d.Offset
 	if e.Found == "" {
 		e.Found = d.Code

@@ -12,7 +12,6 @@ import (
 var notDecoded = map[string]string{
 	"jd-paycode":      "known from one source only: its rule is switched off",
 	"bestpay-paycode": "known from one source only: its rule is switched off",
-	"emv-consumer":    "read once the decoder of consumer presented codes stands",
 }
 
 // TestFamiliesAreTheDecoders writes a code of every family that is built in and has the

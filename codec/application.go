@@ -1,0 +1,26 @@
+package codec
+
+// application is a rule: consumer presented codes whose application name (ADF name) begins
+// with aid are of the scheme. A registered identifier (RID) alone is such a beginning.
+type application struct{ aid, scheme, issuer string } // aid in upper-case hexadecimal digits.
+
+var applications = []application{
+	{"A000000333", "unionpay", ""}, {"A000000003", "visa", ""}, {"A000000004", "mastercard", ""},
+}
+
+// fits reports whether an application's name begins with a's aid.
+func (a *application) fits(name []byte) bool {
+	if len(a.aid) > 2*len(name) {
+		return false
+	}
+	for i := range len(a.aid) {
+		nibble := name[i/2] >> 4
+		if i%2 == 1 {
+			nibble = name[i/2] & 15
+		}
+		if a.aid[i] != upperHex[nibble] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,212 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// consumerCode is the code of the objects that hexadecimal digits write, blanks aside,
+// behind the payload format.
+func consumerCode(t testing.TB, objects string) string {
+	t.Helper()
+	data, err := hex.DecodeString(strings.ReplaceAll("85054350563031"+objects, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(data)
+}
+
+// plainApplication is an application with name and account.
+const plainApplication = "61 1A 4F 07 A0000000555555 57 0F 1234567890123458D191220112345F"
+
+func TestConsumerCodes(t *testing.T) {
+	var c Code
+	if err := Default().DecodeWith(Strict, payload(t, "C1"), &c); err != nil {
+		t.Fatal(err)
+	}
+	if c.Standard != EMVConsumer || c.Mode != CustomerPresented || c.Static || c.Applications != 1 || c.Profile != Strict {
+		t.Errorf("%+v", c)
+	}
+	want := []Field{
+		{"85", "payload format", "4350563031", 2, "CPV01"},
+		{"61.4F", "application name", "A0000000555555", 11, ""},
+		{"61.57", "track 2 equivalent data", "123456******3458D************F", 20, ""},
+	}
+	if len(c.Fields) != len(want) {
+		t.Fatalf("%+v", c.Fields)
+	}
+	for i, f := range c.Fields {
+		if f != want[i] {
+			t.Errorf("%+v, want %+v", f, want[i])
+		}
+	}
+	if number, err := Default().AccountNumber(payload(t, "C1")); err != nil || number != "1234567890123458" {
+		t.Errorf("account %q, %v", number, err)
+	}
+}
+
+// TestConsumerProfiles: what a vendor's code does is refused by the letter and listed by
+// default; what cannot be paid is refused by both.
+func TestConsumerProfiles(t *testing.T) {
+	f := func(text, strict string, offset int, deviations ...string) {
+		t.Helper()
+		var c Code
+		var e *Error
+		if err := Default().DecodeWith(Strict, text, &c); !errors.As(err, &e) || e.Code != strict || e.Offset != offset {
+			t.Errorf("%.40s: strict says %v, want %s at %d", text, err, strict, offset)
+		}
+		err := Default().Decode(text, &c)
+		if len(deviations) == 0 {
+			if !errors.As(err, &e) || e.Code != strict {
+				t.Errorf("%.40s: %v, want %s", text, err, strict)
+			}
+			return
+		}
+		if err != nil || len(c.Deviations) != len(deviations) {
+			t.Errorf("%.40s: %v, %+v", text, err, c.Deviations)
+			return
+		}
+		for i, d := range c.Deviations {
+			if d.Code != deviations[i] || d.Message == "" {
+				t.Errorf("%.40s: %+v, want %s", text, d, deviations[i])
+			}
+		}
+	}
+	f(payload(t, "C3"), CodeOrder, 35, deviationOneCommon, deviationNoAccount)
+	f(payload(t, "C5"), CodeMissing, 9)
+	f(payload(t, "C7"), CodeMissing, 7)
+	f(consumerCode(t, "61 81 1A 4F07A0000000555555 570F1234567890123458D191220112345F"), CodeLength, 10, deviationLoose)
+	f(consumerCode(t, "61 1E 4F07A0000000555555 9F0803000001 5A0A1234567890123458FFFF")[:20], CodeTruncated, 7)
+	f(consumerCode(t, "61 19 4F07A0000000555555 9F0803000001 5A081234567890123458"), CodeLength, 21, deviationSize)
+	f(consumerCode(t, "61 09 4F07A0000000555555"), CodeMissing, 9, deviationNoAccount)
+	f(consumerCode(t, "61 06 4F04A0000000"), CodeMissing, 9)
+	f(consumerCode(t, plainApplication+plainApplication+plainApplication), CodeDuplicate, 63)
+	f(consumerCode(t, "50 01 41"+plainApplication), CodeOrder, 10)
+	f(consumerCode(t, "61 28 4F07A0000000555555 5A081234567890123458 570F1234567890123458D191220112345F 5A00"), CodeTruncated, 7)
+	f(consumerCode(t, "61 1D 4F07A0000000555555 5A081234567890123458 5A081234567890123458"), CodeDuplicate, 28)
+	f(consumerCode(t, "61 13 4F07A0000000555555 5A0812345678901234AB"), CodeFormat, 20)
+	f(consumerCode(t, "61 11 4F07A0000000555555 61064F04A0000000"), CodeFormat, 18)
+	f(consumerCode(t, "61 80 0000"), CodeLength, 8)
+	f(consumerCode(t, "61 84 7FFFFFFF 00"), CodeLength, 8)
+	f(consumerCode(t, "7F818181 01 00"), CodeID, 7)
+	f("hQVDUFYwMg==", CodeFormat, 2)
+	f("hQVDUFYwMQ=", CodeBase64, 10)
+	f("hQVDUFYwM!==", CodeBase64, 9)
+	f("hQVDUFYwMR==", CodeBase64, 8)
+}
+
+// TestApplicationChoice: of two applications the one that the rules like best is read, with
+// the common data; the other one is not shown.
+func TestApplicationChoice(t *testing.T) {
+	visa := "61 13 4F07A0000000031010 5A084111111111111111"
+	unionpay := "61 14 4F08A000000333010102 5A086222021234567890"
+	common := "62 05 5F5002 6162"
+	f := func(text, scheme, name string) {
+		t.Helper()
+		var c Code
+		if err := Default().DecodeWith(Strict, text, &c); err != nil || c.Scheme != scheme || c.Applications != 2 {
+			t.Errorf("%v, scheme %q of %d, want %q", err, c.Scheme, c.Applications, scheme)
+		}
+		if got := fieldOf(&c, "61.4F"); got != name {
+			t.Errorf("application %s, want %s", got, name)
+		}
+	}
+	f(consumerCode(t, visa+unionpay), "unionpay", "A000000333010102")
+	f(consumerCode(t, unionpay+visa), "unionpay", "A000000333010102")
+	f(consumerCode(t, visa+unionpay+common), "unionpay", "A000000333010102")
+	f(consumerCode(t, "61 06 4F04A0000003"+visa), "visa", "A0000000031010") // A short name is passed over.
+	var c Code
+	err := Default().DecodeWith(Strict, consumerCode(t, visa+unionpay+"62 0A 5A086222021234567890"), &c)
+	var e *Error
+	if !errors.As(err, &e) || e.Code != CodeDuplicate {
+		t.Errorf("an account in application and common data: %v", err)
+	}
+}
+
+// TestNoAccountIsPrintedWhole looks for a whole account number in everything that decoding
+// gives, wherever in the code it stands.
+func TestNoAccountIsPrintedWhole(t *testing.T) {
+	const number = "6222021234567890"
+	for _, objects := range []string{
+		"61 14 4F08A000000333010102 5A08" + number,
+		"61 1A 4F08A000000333010102 570E" + number + "D2512201123F",
+		"61 2B 4F08A000000333010102 5A08" + number + "6315 570E" + number + "D2512201123F 9F2602AABB",
+	} {
+		var c Code
+		if err := Default().Decode(consumerCode(t, objects), &c); err != nil {
+			t.Errorf("%s: %v", objects, err)
+			continue
+		}
+		text, err := c.MarshalJSON()
+		if err != nil || bytes.Contains(text, []byte(number)) || bytes.Contains(text, []byte("2512201")) {
+			t.Errorf("%s shows the account: %s, %v", objects, text, err)
+		}
+		if got, err := Default().AccountNumber(consumerCode(t, objects)); err != nil || got != number {
+			t.Errorf("%s: asked for, the account is %q, %v", objects, got, err)
+		}
+	}
+}
+
+// TestTransparentData: what goes to the issuer unread is listed by object where it is made
+// of objects, and as one value where it is not.
+func TestTransparentData(t *testing.T) {
+	start := "4F08A000000333010102 5A086222021234567890"
+	f := func(objects, path, want string) {
+		t.Helper()
+		var c Code
+		if err := Default().DecodeWith(Strict, consumerCode(t, objects), &c); err != nil || fieldOf(&c, path) != want {
+			t.Errorf("%s: %v, %s is %q, want %q", objects, err, path, fieldOf(&c, path), want)
+		}
+	}
+	f("61 1D"+start+"63 07 9F2604AABBCCDD", "61.63.9F26", "AABBCCDD")
+	f("61 18"+start+"63 02 FFFF", "61.63", "FFFF")
+	f("61 1B"+start+"63 05 9F26 04 AABB", "61.63", "9F2604AABB")
+}
+
+func TestConsumerAllocatesOnce(t *testing.T) {
+	text := payload(t, "C1")
+	var c Code
+	if n := testing.AllocsPerRun(200, func() {
+		if err := Default().Decode(text, &c); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 1 {
+		t.Errorf("%v allocations, want 1", n)
+	}
+}
+
+func FuzzConsumer(f *testing.F) {
+	for _, v := range published(f) {
+		if strings.HasPrefix(v.ID, "C") {
+			data, err := base64.StdEncoding.DecodeString(v.Payload)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data[7:])
+		}
+	}
+	f.Fuzz(func(t *testing.T, objects []byte) {
+		data := append([]byte("\x85\x05CPV01"), objects...)
+		text := base64.StdEncoding.EncodeToString(data)
+		var c Code
+		err := Default().Decode(text, &c)
+		var e *Error
+		if err != nil && (!errors.As(err, &e) || e.Offset < 0 || e.Offset > len(text)) {
+			t.Errorf("%x: %v", objects, err)
+		}
+		if err != nil {
+			return
+		}
+		for _, field := range c.Fields {
+			value, err := hex.DecodeString(strings.ReplaceAll(field.Value, "*", "0"))
+			if err != nil || field.Offset+len(value) > len(data) ||
+				!strings.Contains(field.Value, "*") && !bytes.Equal(data[field.Offset:field.Offset+len(value)], value) {
+				t.Errorf("%x: field %s is not where it says", objects, field.Path)
+			}
+		}
+	})
+}
