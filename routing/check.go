@@ -99,6 +99,9 @@ func (in *inspection) regions(f *family) []region {
 		return regions
 	case codec.Link:
 		whole.country = listed([]string{""})
+	case codec.EMVConsumer: // No object of it names a country.
+		whole.country = listed([]string{""})
+		whole.with = []feature{f.feature}
 	default:
 		if !f.feature.isZero() {
 			whole.with = []feature{f.feature}
