@@ -47,22 +47,34 @@ func (s *Store) Append(expect uint64, records []Record, updates []Update) (Ticke
 	if err := stageUpdates(batch, updates); err != nil {
 		return nil, s.fail(err)
 	}
-	if err := s.apply(batch); err != nil {
+	if err := guard(func() error { return s.db.ApplyNoSyncWait(batch, pebble.Sync) }); err != nil {
 		return nil, s.fail(err)
 	}
 	s.tail, s.hash = block.Sequence, block.Hash
 	return &ticket{store: s, batch: batch, sequence: block.Sequence}, nil
 }
 
-// apply hands batch to Pebble, which panics where its write-ahead log can no longer be
-// written: a disk that is really full. That is a failed append, not our own fault.
-func (s *Store) apply(batch *pebble.Batch) (err error) {
+// guard does one write to Pebble, which panics where its write-ahead log can no longer
+// be written: a disk that is really full. That is a failed write, not our own fault.
+func guard(write func() error) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = fmt.Errorf("%v", fault)
 		}
 	}()
-	return s.db.ApplyNoSyncWait(batch, pebble.Sync)
+	return write()
+}
+
+// set stores value beside the log, durable when it returns. A write that failed closes
+// the log for good: they share what Pebble can no longer write.
+func (s *Store) set(key, value []byte) error {
+	err := guard(func() error { return s.db.Set(key, value, pebble.Sync) })
+	if err == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fail(err)
 }
 
 func updatesSize(updates []Update) int {

@@ -137,10 +137,10 @@ func (s *Store) TrimBefore(sequence uint64) error {
 		batch.Set(keyAnchor, anchor, nil),
 		batch.DeleteRange(blockKey(0), blockKey(sequence), nil))
 	if err == nil {
-		err = batch.Commit(pebble.Sync)
+		err = guard(func() error { return batch.Commit(pebble.Sync) })
 	}
 	if err != nil {
-		return fmt.Errorf("journal: cannot trim before %d: %w", sequence, err)
+		return fmt.Errorf("journal: cannot trim before %d: %w", sequence, s.fail(err))
 	}
 	s.anchor, s.anchored = last.Sequence, last.Hash
 	return nil

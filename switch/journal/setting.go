@@ -88,7 +88,7 @@ func (s *Store) CompareAndSet(key string, revision uint64, value []byte, life ti
 	} else {
 		stored = binary.BigEndian.AppendUint64(stored, 0)
 	}
-	err := s.db.Set(append([]byte{spaceSetting}, key...), append(stored, value...), pebble.Sync)
+	err := s.set(append([]byte{spaceSetting}, key...), append(stored, value...))
 	if err != nil {
 		return Setting{}, fmt.Errorf("journal: cannot store %q: %w", key, err)
 	}

@@ -17,7 +17,7 @@ func snapshotKey(sequence uint64) []byte {
 // newest snapshots.
 func (s *Store) Save(sequence uint64, state []byte) error {
 	digest := snapshotDigest(sequence, state)
-	err := s.db.Set(snapshotKey(sequence), append(digest[:], state...), pebble.Sync)
+	err := s.set(snapshotKey(sequence), append(digest[:], state...))
 	if err != nil {
 		return fmt.Errorf("journal: cannot save the snapshot of block %d: %w", sequence, err)
 	}
@@ -27,7 +27,7 @@ func (s *Store) Save(sequence uint64, state []byte) error {
 		return true
 	})
 	for i := s.options.SnapshotsKept; i < len(kept); i++ {
-		err = errors.Join(err, s.db.Delete(snapshotKey(kept[i]), pebble.NoSync))
+		err = errors.Join(err, guard(func() error { return s.db.Delete(snapshotKey(kept[i]), pebble.NoSync) }))
 	}
 	return err
 }

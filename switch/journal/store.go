@@ -37,6 +37,7 @@ type Options struct {
 	Shard          uint16
 	BlockBytesMax  int    // A block is refused above this.
 	DiskFreeMin    uint64 // Bytes; with less free nothing new is accepted.
+	BallastBytes   uint64 // Given up when the disk has no byte left; 0 for none.
 	MemTableBytes  uint64
 	CacheBytes     int64
 	DiskCheckEvery time.Duration
@@ -51,6 +52,7 @@ func DefaultOptions() Options {
 	return Options{
 		BlockBytesMax:  16 << 20,
 		DiskFreeMin:    512 << 20,
+		BallastBytes:   32 << 20,
 		MemTableBytes:  64 << 20,
 		CacheBytes:     128 << 20,
 		DiskCheckEvery: time.Second,
@@ -109,15 +111,33 @@ func Open(o Options) (*Store, error) {
 	if o.DiskFree == nil {
 		o.DiskFree = diskFree
 	}
-	db, err := pebble.Open(o.Directory, pebbleOptions(&o))
-	if err != nil {
+	if err := o.makeRoom(); err != nil {
+		return nil, err
+	}
+	s := &Store{options: o, closing: make(chan struct{})}
+	if !o.ReadOnly {
+		o.FS = vfs.OnDiskFull(o.FS, s.dropBallast)
+	}
+	var err error
+	if s.db, err = pebble.Open(o.Directory, pebbleOptions(&o)); err != nil {
 		return nil, openFault(o.Directory, err)
 	}
-	s := &Store{options: o, db: db, closing: make(chan struct{})}
 	if err := s.begin(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
+}
+
+// makeRoom makes the directory and refuses a disk without room before Pebble sees it:
+// with its log to be read back and nowhere to put the tables, Pebble tries again for ever.
+func (o *Options) makeRoom() error {
+	if o.ReadOnly {
+		return nil
+	}
+	if err := o.FS.MkdirAll(o.Directory, 0o755); err != nil {
+		return openFault(o.Directory, err)
+	}
+	return o.checkDisk()
 }
 
 func openFault(directory string, err error) error {
@@ -173,7 +193,7 @@ func (s *Store) begin() error {
 	if s.options.ReadOnly {
 		return nil
 	}
-	if err := s.checkDisk(); err != nil {
+	if err := s.options.takeBallast(); err != nil {
 		return err
 	}
 	epoch, err := s.number(keyEpoch)
@@ -181,7 +201,7 @@ func (s *Store) begin() error {
 		return err
 	}
 	s.epoch = epoch + 1
-	if err := s.db.Set(keyEpoch, binary.BigEndian.AppendUint64(nil, s.epoch), pebble.Sync); err != nil {
+	if err := s.set(keyEpoch, binary.BigEndian.AppendUint64(nil, s.epoch)); err != nil {
 		return fmt.Errorf("journal: cannot begin epoch %d: %w", s.epoch, err)
 	}
 	s.closed.Add(1)
@@ -195,7 +215,7 @@ func (s *Store) checkShard() error {
 		if s.options.ReadOnly {
 			return nil
 		}
-		return s.db.Set(keyShard, binary.BigEndian.AppendUint16(nil, s.options.Shard), pebble.Sync)
+		return s.set(keyShard, binary.BigEndian.AppendUint16(nil, s.options.Shard))
 	}
 	if err != nil {
 		return err
@@ -288,7 +308,7 @@ func (s *Store) watchDisk() {
 		case <-s.closing:
 			return
 		case <-ticker.C:
-			if err := errors.Join(s.checkDisk(), s.writeMark()); err != nil {
+			if err := s.checkHealth(); err != nil {
 				s.diskFault.Store(&err)
 			} else {
 				s.diskFault.Store(nil)
@@ -297,14 +317,24 @@ func (s *Store) watchDisk() {
 	}
 }
 
-func (s *Store) checkDisk() error {
-	free, err := s.options.DiskFree(s.options.Directory)
-	if err != nil {
-		return fmt.Errorf("journal: cannot tell the free space of %s: %w", s.options.Directory, err)
+// checkHealth says why nothing new is to be accepted, and takes the ballast again that was
+// dropped when there was no room.
+func (s *Store) checkHealth() error {
+	err := s.options.checkDisk()
+	if err == nil {
+		err = s.options.takeBallast()
 	}
-	if free < s.options.DiskFreeMin {
+	return errors.Join(err, s.writeMark())
+}
+
+func (o *Options) checkDisk() error {
+	free, err := o.DiskFree(o.Directory)
+	if err != nil {
+		return fmt.Errorf("journal: cannot tell the free space of %s: %w", o.Directory, err)
+	}
+	if want := o.DiskFreeMin + o.ballastMissing(); free < want {
 		return fmt.Errorf("journal: %w: %d bytes free in %s, want %d", ErrDiskFull, free,
-			s.options.Directory, s.options.DiskFreeMin)
+			o.Directory, want)
 	}
 	return nil
 }

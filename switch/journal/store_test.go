@@ -18,7 +18,7 @@ import (
 
 func options(place string) journal.Options {
 	o := journal.DefaultOptions()
-	o.Directory, o.DiskFreeMin = place, 1<<20
+	o.Directory, o.DiskFreeMin, o.BallastBytes = place, 1<<20, 0
 	o.MemTableBytes, o.CacheBytes = 4<<20, 8<<20
 	return o
 }
