@@ -29,8 +29,8 @@ type Act struct {
 // Act writes a down and returns when it is durable. The error is a *payment.Refusal; it
 // is then not known whether the act was written. Start must have been called.
 func (e *Engine) Act(a *Act) error {
-	if failure := e.accepting(); failure != payment.NoFailure {
-		return &payment.Refusal{Failure: failure}
+	if refusal := e.accepting(); refusal != nil {
+		return refusal
 	}
 	c := e.borrow()
 	e.inbox.put(input{event: event{kind: eventAct, calls: c}, act: a})

@@ -89,8 +89,8 @@ func (e *Engine) Start() { go e.writer.run() }
 // no intent was written; except for JournalUnavailable after a failed append, which may
 // have left an intent behind and is resolved at the next start.
 func (e *Engine) Submit(r *Request) (payment.Payment, error) {
-	if failure := e.accepting(); failure != payment.NoFailure {
-		return payment.Payment{}, &payment.Refusal{Failure: failure}
+	if refusal := e.accepting(); refusal != nil {
+		return payment.Payment{}, refusal
 	}
 	c := e.borrow()
 	e.inbox.put(input{event: event{kind: eventAccept, request: r, calls: c}})
@@ -115,28 +115,32 @@ func (e *Engine) wait(c *call) (payment.Payment, error) {
 	return p, nil
 }
 
-// accepting says why no new payment is taken, if none is.
-func (e *Engine) accepting() payment.Failure {
-	switch {
-	case e.stopping.Load():
-		return payment.ShuttingDown
-	case e.failed.Load() != nil:
-		return payment.JournalUnavailable
-	case e.options.Log.Accepting() != nil:
-		return payment.JournalUnavailable
+// accepting says why no new payment is taken; nil when one is. A full disk is named:
+// somebody has to make room.
+func (e *Engine) accepting() *payment.Refusal {
+	if e.stopping.Load() {
+		return &payment.Refusal{Failure: payment.ShuttingDown}
 	}
-	return payment.NoFailure
+	err := e.options.Log.Accepting()
+	if failed := e.failed.Load(); failed != nil {
+		err = *failed
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, journal.ErrDiskFull):
+		return &payment.Refusal{Failure: payment.JournalUnavailable, Detail: journal.ErrDiskFull.Error()}
+	}
+	return &payment.Refusal{Failure: payment.JournalUnavailable}
 }
 
-// Ready reports why the engine takes no payments; nil when it does.
+// Ready reports why the engine takes no payments; nil when it does. The error is a
+// *payment.Refusal.
 func (e *Engine) Ready() error {
-	if failed := e.failed.Load(); failed != nil {
-		return *failed
+	if refusal := e.accepting(); refusal != nil {
+		return refusal
 	}
-	if e.stopping.Load() {
-		return errors.New("engine: stopping")
-	}
-	return e.options.Log.Accepting()
+	return nil
 }
 
 // Find tells how the payment id stands. The error is a *payment.Refusal.

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"tongma/switch/journal"
 	"tongma/switch/payment"
 )
 
@@ -242,9 +243,13 @@ func TestFullDiskRefusesBeforeIntent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemory()
 		e, _ := start(t, log, approve)
-		log.full = errors.New("disk full")
+		log.full = fmt.Errorf("journal: %w: 999 bytes free", journal.ErrDiskFull)
 		if _, err := e.Submit(debit("r1", 100)); failureOf(err) != payment.JournalUnavailable {
 			t.Errorf("got %v, want %s", err, payment.JournalUnavailable)
+		}
+		var refusal *payment.Refusal
+		if !errors.As(e.Ready(), &refusal) || refusal.Detail != "disk_full" {
+			t.Errorf("ready says %v, want that the disk is full", e.Ready())
 		}
 		if n := log.kinds()[recordIntent]; n != 0 {
 			t.Errorf("%d intents were written", n)

@@ -274,12 +274,13 @@ func (d *desk) answer(status int) {
 }
 
 // fail answers an engine's error.
-func (d *desk) fail(err error) {
+func (d *desk) fail(err error) { d.refuse(asRefusal(err)) }
+
+func asRefusal(err error) *payment.Refusal {
 	if refusal, ok := err.(*payment.Refusal); ok {
-		d.refuse(refusal)
-		return
+		return refusal
 	}
-	d.refuse(&payment.Refusal{Failure: payment.InternalError})
+	return &payment.Refusal{Failure: payment.InternalError}
 }
 
 // reply answers with a payment.
@@ -328,7 +329,7 @@ func (d *desk) health() {
 
 func (d *desk) ready() {
 	if err := d.gateway.options.Engine.Ready(); err != nil {
-		d.say(&payment.Refusal{Failure: payment.JournalUnavailable})
+		d.say(asRefusal(err))
 		return
 	}
 	table := d.gateway.options.Switchboard.Current()

@@ -191,6 +191,10 @@ func TestEngineRefusalsReachTheCaller(t *testing.T) {
 			t.Errorf("%s: %d %s", failure, status, body)
 		}
 	}
+	f.engine.err = &payment.Refusal{Failure: payment.JournalUnavailable, Detail: "disk_full"}
+	if status, body := f.send(wire{method: "GET", path: "/ready"}); status != 503 || !strings.Contains(string(body), `"detail":"disk_full"`) {
+		t.Errorf("ready on a full disk: %d %s", status, body)
+	}
 }
 
 func TestLegs(t *testing.T) {
