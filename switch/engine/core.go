@@ -45,6 +45,7 @@ func (c *core) step(now time.Time, ev *event) []action {
 	switch ev.kind {
 	case eventAccept:
 		c.accept(now, ev)
+		c.forget(ev.request.Payment.Original)
 	case eventAnswer:
 		c.answered(now, ev)
 	case eventLate:
@@ -97,6 +98,14 @@ func (c *core) known(id payment.ID) *life {
 		return l
 	}
 	return c.past[id]
+}
+
+// forget lets go of an ended payment that was recalled for a request, if that did not
+// become a refund or a cancel of it.
+func (c *core) forget(id payment.ID) {
+	if l := c.past[id]; l != nil && l.dependants == 0 {
+		delete(c.past, id)
+	}
 }
 
 // accept turns a request into a payment, or refuses it, or finds that it was asked before.

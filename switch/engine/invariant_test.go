@@ -24,6 +24,9 @@ func (w *world) check() {
 	}
 	w.checkBook()
 	for _, l := range w.core.past {
+		if l.dependants == 0 {
+			w.t.Errorf("seed %d: %s is kept in memory and nothing is at work on it", w.seed, l.ID)
+		}
 		if l.reserved < 0 || l.Refunded+l.reserved > l.Amount {
 			w.t.Errorf("seed %d: %s of %d has %d refunded and %d reserved", w.seed, l.ID, l.Amount, l.Refunded, l.reserved)
 		}
