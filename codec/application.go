@@ -2,10 +2,9 @@ package codec
 
 // application is a rule: consumer presented codes whose application name (ADF name) begins
 // with aid are of the scheme. A registered identifier (RID) alone is such a beginning.
-type application struct{ aid, scheme, issuer string } // aid in upper-case hexadecimal digits.
-
-var applications = []application{
-	{"A000000333", "unionpay", ""}, {"A000000003", "visa", ""}, {"A000000004", "mastercard", ""},
+type application struct {
+	rule
+	aid string // Upper-case hexadecimal digits.
 }
 
 // fits reports whether an application's name begins with a's aid.

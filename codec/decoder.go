@@ -2,6 +2,8 @@ package codec
 
 import (
 	"strings"
+	"sync"
+	"time"
 	"unicode/utf8"
 )
 
@@ -15,28 +17,16 @@ const scannerSpace = " \t\r\n"
 // Decoder tells what payment codes are. It does not change and may be used by many
 // goroutines at once.
 type Decoder struct {
-	payCodes [256][]payRule // By the first two digits, as prefixIndex gives them.
-	links    map[string][]linkRule
-
+	payCodes     *payIndex
+	links        *linkIndex
 	applications []application // The one preferred stands first.
 }
 
-var standard = newDecoder(payRules, linkRules)
+var standard = sync.OnceValue(func() *Decoder { return BuiltIn().At(time.Now()) })
 
-// Default is the decoder with the rules that this build carries.
-func Default() *Decoder { return standard }
-
-func newDecoder(pay []payRule, links []linkRule) *Decoder {
-	d := &Decoder{links: map[string][]linkRule{}, applications: applications}
-	for _, rule := range pay {
-		i := prefixIndex(rule.prefix)
-		d.payCodes[i] = append(d.payCodes[i], rule)
-	}
-	for _, rule := range links {
-		d.links[rule.host] = append(d.links[rule.host], rule)
-	}
-	return d
-}
+// Default is the decoder of the rules that this build carries, as they are in force when it is
+// first asked for.
+func Default() *Decoder { return standard() }
 
 // Decode is DecodeWith under the profile Auto.
 func (d *Decoder) Decode(text string, into *Code) error { return d.DecodeWith(Auto, text, into) }

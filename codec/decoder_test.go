@@ -132,7 +132,7 @@ func TestBadCodes(t *testing.T) {
 	f("https://qr.95516.com@evil.cn/00010000/1", CodeHost, 20)
 	f("https://qr.95516.com:444/1", CodeHost, 20)
 	f("https://qr.95516.cоm/1", CodeHost, 18)
-	f("https://qr.95516.com/a%2Fb", CodeHost, 20)
+	f("https://qr.95516.com/a%2Fb", CodePath, 22)
 	f("https://example.com/1", CodeUnknown, 8)
 	f("http://qr.95516.com/1", CodeUnknown, 7)
 }

@@ -19,6 +19,7 @@ const (
 	CodeAmount    = "bad_amount"
 	CodeTip       = "bad_tip"
 	CodeHost      = "bad_host"
+	CodePath      = "bad_path"
 	CodeUntrusted = "look_alike_host"
 	CodeControl   = "control_character"
 	CodeProfile   = "unknown_profile"

@@ -1,97 +1,248 @@
 package codec
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
 
-// linkRule is one form of merchant's link.
-type linkRule struct {
-	scheme  string // https, weixin, wxp, upi
-	host    string // In lower case.
-	prefix  string // Of the path.
-	name    string // The payment scheme.
-	dynamic bool
-	issuer  int // Digits after prefix that number the institution; 0 where it is not named.
+// linkText is a link taken apart; all are parts of the text.
+type linkText struct {
+	uri, host, path, query string
+	at                     int // Byte offset of what follows "://".
 }
 
-var linkRules = []linkRule{
-	{"https", "qr.95516.com", "/", "unionpay", false, 8},
-	{"https", "qr.pbcdci.cn", "/", "ecny", false, 3},
-	{"https", "qr.alipay.com", "/", "alipay", false, 0},
-	{"https", "qr.alipay.com", "/bax", "alipay", true, 0},
-	{"https", "i.qianbao.qq.com", "/wallet/sqrcode.htm", "qqwallet", false, 0},
-	{"weixin", "wxpay", "/bizpayurl", "wechat", true, 0},
-	{"weixin", "pay.weixin.qq.com", "/bizpayurl", "wechat", true, 0},
-	{"wxp", "", "", "wechat", false, 0},
-	{"upi", "pay", "", "upi", false, 0},
-}
-
-// decodeLink reads a merchant's link by scheme, host and path. The host is compared
-// without case and must be the whole host: nothing before it, nothing after it, no user,
-// no port, no escapes, no other alphabet.
-func (d *Decoder) decodeLink(text string, into *Code) error {
-	into.Standard, into.Mode, into.Static = Link, MerchantPresented, true
+// splitLink takes a link apart at its first "://".
+func splitLink(text string) linkText {
 	i := strings.Index(text, "://")
-	scheme, rest := text[:i], text[i+3:]
-	host, path := rest, ""
-	if j := strings.IndexAny(rest, "/?#"); j >= 0 {
-		host, path = rest[:j], rest[j:]
+	l := linkText{uri: text[:i], at: i + 3}
+	l.host, l.path = text[l.at:], ""
+	if j := strings.IndexAny(l.host, "/?#"); j >= 0 {
+		l.host, l.path = l.host[:j], l.host[j:]
 	}
-	if strings.EqualFold(scheme, "wxp") {
-		host, path = "", "/"+rest
+	l.cut()
+	return l
+}
+
+// cut takes the query off the path.
+func (l *linkText) cut() {
+	if j := strings.IndexByte(l.path, '?'); j >= 0 {
+		l.path, l.query = l.path[:j], l.path[j+1:]
 	}
-	at := i + 3
-	for k := 0; k < len(host); k++ {
-		c := host[k] | 0x20
-		if (c < 'a' || c > 'z') && (host[k] < '0' || host[k] > '9') && host[k] != '.' && host[k] != '-' {
-			return &Error{Code: CodeHost, Offset: at + k, Want: "letters, digits, dots and hyphens"}
+}
+
+// has reports whether the query has a parameter of that name.
+func (l *linkText) has(key string) bool {
+	for rest := l.query; rest != ""; {
+		var name string
+		name, _, rest = nextParam(rest)
+		if name == key {
+			return true
 		}
 	}
-	if strings.ContainsAny(path, "\\ ") || strings.Contains(strings.ToLower(path), "%2f") {
-		return &Error{Code: CodeHost, Offset: at + len(host), Want: "a path without encoded slashes"}
+	return false
+}
+
+// nextParam takes the first parameter off a query.
+func nextParam(query string) (name, value, rest string) {
+	pair := query
+	if i := strings.IndexByte(query, '&'); i >= 0 {
+		pair, rest = query[:i], query[i+1:]
 	}
-	best := d.linkRule(scheme, host, path)
-	if best == nil {
-		return d.unknownHost(host, at)
+	if i := strings.IndexByte(pair, '='); i >= 0 {
+		return pair[:i], pair[i+1:], rest
 	}
-	into.Scheme, into.Static, into.Issuer = best.name, !best.dynamic, best.issuerOf(path)
+	return pair, "", rest
+}
+
+// decodeLink reads a merchant's link by scheme, host and path. The host is compared without
+// case and must be the whole host: nothing before it, nothing after it, no user, no port, no
+// escapes, no other alphabet.
+//
+// The fields are the host, the path with the query, the scheme of the link, then the parts
+// that the rule names; of a part that stands in base64 the offset is that of its first four
+// characters.
+func (d *Decoder) decodeLink(text string, into *Code) error {
+	into.Standard, into.Mode, into.Static = Link, MerchantPresented, true
+	l := splitLink(text)
+	var spans [pathStepsMax]span
+	best, err := d.linkRule(text, &l, &spans)
+	if err != nil {
+		return err
+	}
+	pathAt := l.at + len(l.host)
+	if best.opaque {
+		pathAt = l.at - 1
+	}
+	into.Scheme, into.Issuer, into.Static = best.scheme, best.issuer, !best.dynamic
 	into.Fields = append(into.Fields,
-		Field{Path: "host", Name: "host", Value: host, Offset: at},
-		Field{Path: "path", Name: "path", Value: path, Offset: at + len(host)})
+		Field{Path: "host", Name: "host", Value: l.host, Offset: l.at},
+		Field{Path: "path", Name: "path", Value: text[pathAt:], Offset: pathAt},
+		Field{Path: "uri", Name: "scheme of the link", Value: l.uri})
+	for i := range best.path.steps {
+		step := &best.path.steps[i]
+		if step.part.name == "" {
+			continue
+		}
+		from, to := pathAt+spans[i].from, pathAt+spans[i].to
+		if step.any && best.payload != "" {
+			return into.takePayload(text[from:to], from)
+		}
+		if err := into.takePart(&step.part, text[from:to], from, ""); err != nil {
+			return err
+		}
+	}
+	if len(best.query) == 0 {
+		return nil
+	}
+	return into.takeQuery(best, l.query, len(text)-len(l.query))
+}
+
+// linkRule finds the rule of a link, or says why there is none.
+func (d *Decoder) linkRule(text string, l *linkText, spans *[pathStepsMax]span) (*linkRule, *Error) {
+	if h := d.links.of(""); h != nil && strings.IndexByte(l.host, '.') < 0 {
+		opaque := linkText{uri: l.uri, path: text[l.at-1:], at: l.at}
+		opaque.cut()
+		if r := h.find(&opaque, spans); r != nil && r.opaque {
+			*l = opaque
+			return r, checkPath(text, l.at-1)
+		}
+	}
+	if err := checkHost(l); err != nil {
+		return nil, err
+	}
+	if err := checkPath(text, l.at+len(l.host)); err != nil {
+		return nil, err
+	}
+	if h := d.links.of(l.host); h != nil && l.host != "" {
+		if r := h.find(l, spans); r != nil {
+			return r, nil
+		}
+		return nil, &Error{Code: CodeUnknown, Offset: l.at, Found: "a link of no known form on a known host",
+			Want: "a known merchant link"}
+	}
+	if known := d.links.alike(l.host); known != "" {
+		return nil, &Error{Code: CodeUntrusted, Offset: l.at, Found: "a host that looks like " + known, Want: known + " alone"}
+	}
+	if h := d.links.of(""); h != nil && l.host != "" {
+		if r := h.find(l, spans); r != nil && !r.opaque {
+			return r, nil
+		}
+	}
+	return nil, &Error{Code: CodeUnknown, Offset: l.at, Found: "a host of no scheme", Want: "a known merchant link"}
+}
+
+// checkHost refuses what no host of a payment code holds. A name of the Punycode alphabet is
+// refused as well: none is known to be used, and look-alikes are.
+func checkHost(l *linkText) *Error {
+	for k := 0; k < len(l.host); k++ {
+		c := l.host[k]
+		if !isAlphanumeric(c) && c != '.' && c != '-' {
+			return &Error{Code: CodeHost, Offset: l.at + k, Want: "letters, digits, dots and hyphens"}
+		}
+		if c == '-' && k >= 3 && l.host[k-1] == '-' && equalFold(l.host[k-3:k-1], "xn") {
+			return &Error{Code: CodeHost, Offset: l.at + k - 3, Found: "a name in Punycode", Want: "a name in ASCII"}
+		}
+	}
 	return nil
 }
 
-// issuerOf gives the institution's number with which a path goes on after the prefix.
-func (r *linkRule) issuerOf(path string) string {
-	from, to := len(r.prefix), len(r.prefix)+r.issuer
-	if len(path) < to || !allDigits(path[from:to]) {
-		return ""
+// checkPath refuses what no path and no query of a payment code holds. Text of other scripts
+// may stand in a query, where a payee is named in it.
+func checkPath(text string, at int) *Error {
+	path, query := text[at:], ""
+	if i := strings.IndexByte(path, '?'); i >= 0 {
+		path, query = path[:i], path[i+1:]
 	}
-	return path[from:to]
-}
-
-// linkRule finds the rule with the longest path that fits.
-func (d *Decoder) linkRule(scheme, host, path string) *linkRule {
-	var best *linkRule
-	rules, ok := d.links[host]
-	if !ok {
-		rules = d.links[strings.ToLower(host)]
+	if i, want := pathFault(path); want != "" {
+		return &Error{Code: CodePath, Offset: at + i, Want: want}
 	}
-	for i := range rules {
-		r := &rules[i]
-		if strings.EqualFold(r.scheme, scheme) && strings.HasPrefix(path, r.prefix) &&
-			(best == nil || len(r.prefix) > len(best.prefix)) {
-			best = r
+	at = len(text) - len(query)
+	for i := 0; i < len(query); i++ {
+		switch c := query[i]; {
+		case c == '#':
+			return &Error{Code: CodePath, Offset: at + i, Want: "no fragment"}
+		case c == '\\' || c == ' ' || c == '%' && !escape(query[i:]):
+			return &Error{Code: CodePath, Offset: at + i, Want: "a query without blanks, backslashes and broken escapes"}
 		}
 	}
-	return best
+	return nil
 }
 
-// unknownHost tells a stranger from one that dresses up as a known host.
-func (d *Decoder) unknownHost(host string, at int) error {
-	lower := strings.ToLower(host)
-	for known := range d.links {
-		if strings.Contains(known, ".") && lower != known && strings.Contains(lower, known) {
-			return &Error{Code: CodeUntrusted, Offset: at, Found: "a host that contains " + known, Want: known + " alone"}
+// escape reports whether text begins with a percent sign and two hexadecimal digits.
+func escape(text string) bool {
+	return len(text) >= 3 && hexValue(text[1]) <= 15 && hexValue(text[2]) <= 15
+}
+
+// takeQuery takes the parameters that the rule knows, each of which may stand once.
+func (c *Code) takeQuery(r *linkRule, query string, at int) error {
+	var seen uint64
+	for rest := query; rest != ""; {
+		var name, value string
+		offset := at + len(query) - len(rest)
+		name, value, rest = nextParam(rest)
+		for i := range r.query {
+			p := &r.query[i]
+			if p.key != name {
+				continue
+			}
+			if seen&(1<<i) != 0 {
+				return &Error{Code: CodeDuplicate, Offset: offset, Found: "parameter " + name + " again", Want: "each once"}
+			}
+			seen |= 1 << i
+			valueAt := min(offset+len(name)+1, at+len(query))
+			if p.want != "" && value != p.want {
+				return &Error{Code: CodeFormat, Offset: valueAt, Want: name + "=" + p.want}
+			}
+			if err := c.takePart(&p.part, value, valueAt, r.currency); err != nil {
+				return err
+			}
+			if name == r.dynamicWith {
+				c.Static = false
+			}
 		}
 	}
-	return &Error{Code: CodeUnknown, Offset: at, Found: "a host of no scheme", Want: "a known merchant link"}
+	return nil
+}
+
+// takePart notes a part of a link and what it means. Escapes stay in the field and are
+// resolved in what the merchant is called.
+func (c *Code) takePart(p *linkPart, value string, at int, currency string) error {
+	c.Fields = append(c.Fields, Field{Path: p.path, Name: p.name, Value: value, Offset: at})
+	switch p.role {
+	case roleIssuer:
+		c.Issuer = value
+	case roleName:
+		c.Merchant.Name = unescape(value)
+	case roleCategory:
+		c.Merchant.Category = value
+	case roleAmount:
+		return c.takeAmount(value, at, currency)
+	default:
+		c.setRole(p.role, unescape(value))
+	}
+	return nil
+}
+
+// takeAmount reads an amount of major units, such as 12.50.
+func (c *Code) takeAmount(value string, at int, currency string) error {
+	exponent, known := exponentOf(currency)
+	minor, fault := parseAmount(value, exponent)
+	if !known || fault != amountGood {
+		return &Error{Code: CodeAmount, Offset: at, Want: "an amount above zero with the decimals of its currency"}
+	}
+	c.HasAmount, c.AmountFen, c.Currency = true, minor, currency
+	return nil
+}
+
+// unescape resolves the escapes of a query. What is not UTF-8 then stays as it is.
+func unescape(value string) string {
+	if strings.IndexByte(value, '%') < 0 && strings.IndexByte(value, '+') < 0 {
+		return value
+	}
+	plain, err := url.QueryUnescape(value)
+	if err != nil || !utf8.ValidString(plain) || readable(plain) == "" {
+		return value
+	}
+	return plain
 }

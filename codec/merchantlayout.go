@@ -11,13 +11,17 @@ const (
 	formText                    // Any UTF-8.
 )
 
-// role says what a part of an account means to the payment.
+// role says what a part of an account or a link means to the payment.
 type role uint8
 
 const (
 	roleNone role = iota
 	rolePayee
 	roleAcquirer
+	roleIssuer
+	roleName
+	roleCategory
+	roleAmount
 )
 
 // entry describes one data object: its name, how it is written, and the layout of its

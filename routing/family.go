@@ -73,9 +73,13 @@ func (f *family) mode() codec.Mode {
 }
 
 func payFamily(id, scheme, lengths string, prefixes ...string) family {
-	set, err := parseLengths(lengths)
-	if err != nil {
-		panic("routing: family " + id + " has lengths " + lengths)
+	var set lengthSet
+	for span := range strings.SplitSeq(lengths, ",") {
+		some, err := parseLengths(span)
+		if err != nil {
+			panic("routing: family " + id + " has lengths " + lengths)
+		}
+		set |= some
 	}
 	return family{id: id, standard: codec.PayCode, scheme: scheme, lengths: set,
 		prefixes: prefixes}
@@ -90,8 +94,10 @@ func emvFamily(scheme, template, guid string) family {
 // that the schemes publish, or that public samples show where they publish none.
 var builtInFamilies = []family{
 	payFamily("wechat-paycode", "wechat", "18", "10", "11", "12", "13", "14", "15"),
-	payFamily("alipay-paycode", "alipay", "16-24", "25", "26", "27", "28", "29", "30"),
+	payFamily("alipay-paycode", "alipay", "16-24", "25", "26", "27", "29", "30"),
+	payFamily("alipay-28-paycode", "alipay", "16,18,20-24", "28"),
 	payFamily("alipayplus-paycode", "alipayplus", "24", "28100", "28101", "28102", "25100102"),
+	payFamily("alipayplus-28-paycode", "alipayplus", "17,19", "28"),
 	payFamily("unionpay-paycode", "unionpay", "19", "62"),
 	payFamily("ecny-paycode", "ecny", "19", "01"),
 	payFamily("jd-paycode", "jd", "18", "18"),
