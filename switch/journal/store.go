@@ -115,6 +115,8 @@ func Open(o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{options: o, closing: make(chan struct{})}
+	keeping := &keepingFS{FS: o.FS}
+	o.FS = keeping
 	if !o.ReadOnly {
 		o.FS = vfs.OnDiskFull(o.FS, s.dropBallast)
 	}
@@ -125,6 +127,7 @@ func Open(o Options) (*Store, error) {
 	if err := s.begin(); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
+	keeping.release()
 	return s, nil
 }
 
@@ -167,6 +170,7 @@ func pebbleOptions(o *Options) *pebble.Options {
 		WALBytesPerSync:             0,
 		MaxOpenFiles:                1000,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
+		BlockPropertyCollectors:     []func() pebble.BlockPropertyCollector{newBlocksCollector},
 		Logger:                      quiet{},
 	}
 	for i := range options.Levels {
@@ -191,7 +195,10 @@ func (s *Store) begin() error {
 		return err
 	}
 	if s.options.ReadOnly {
-		return nil
+		return nil // Who only reads finds for itself what is missing, and says more of it.
+	}
+	if err := s.checkWhole(); err != nil {
+		return err
 	}
 	if err := s.options.takeBallast(); err != nil {
 		return err
