@@ -40,7 +40,7 @@ func (d *Decoder) Decode(text string, into *Code) error { return d.DecodeWith(Au
 // which is "CPV" in base64, EMVCo consumer presented; a scheme and "://" is a link; digits,
 // or fp and 33 characters, are a payer's code. Only the EMVCo standards have profiles.
 func (d *Decoder) DecodeWith(profile Profile, text string, into *Code) error {
-	text = strings.Trim(text, scannerSpace)
+	text = trimScanner(text)
 	*into = Code{Fields: into.Fields[:0], Deviations: into.Deviations[:0], scratch: into.scratch}
 	if profile != Auto && profiles[profile] == nil {
 		return &Error{Code: CodeProfile, Want: "the name of a profile"}
@@ -54,10 +54,18 @@ func (d *Decoder) DecodeWith(profile Profile, text string, into *Code) error {
 	if strings.HasPrefix(text, consumerStart) {
 		return d.decodeConsumer(profile, text, into)
 	}
-	if strings.Contains(text, "://") {
+	if text[0]-'0' > 9 && strings.Contains(text, "://") {
 		return d.decodeLink(text, into)
 	}
 	return d.decodePayCode(text, into)
+}
+
+// trimScanner takes off what scanners put around a code.
+func trimScanner(text string) string {
+	if text != "" && text[0] > ' ' && text[len(text)-1] > ' ' {
+		return text
+	}
+	return strings.Trim(text, scannerSpace)
 }
 
 // checkText refuses what no code can be.
@@ -67,13 +75,69 @@ func checkText(text string) error {
 		return &Error{Code: CodeEmpty, Want: "a code"}
 	case len(text) > textMax:
 		return &Error{Code: CodeTooLong, Offset: textMax, Found: "more bytes", Want: "at most 2048"}
-	case !utf8.ValidString(text):
+	}
+	odd := plainPrefix(text)
+	if odd == len(text) {
+		return nil
+	}
+	if !utf8.ValidString(text) {
 		return &Error{Code: CodeNotUTF8, Want: "UTF-8"}
 	}
-	for i := 0; i < len(text); i++ {
+	for i := odd; i < len(text); i++ {
 		if text[i] < ' ' || text[i] == 0x7F {
 			return &Error{Code: CodeControl, Offset: i, Found: "a control character", Want: "printable text"}
 		}
 	}
 	return nil
+}
+
+// plainPrefix is how many bytes at the beginning of text are printable ASCII. It looks at
+// eight at once and may stop up to seven early.
+func plainPrefix(text string) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(text); i += 8 {
+		b := text[i : i+8]
+		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		// The high bit of a byte is set where it is beyond ASCII, below a blank, or a DEL.
+		if (w|(w-' '*ones)|((w^0x7F*ones)-ones))&high != 0 {
+			return i
+		}
+	}
+	for i < len(text) && characters[text[i]]&isPlain != 0 {
+		i++
+	}
+	return i
+}
+
+// characters says of every byte what it may be a part of.
+var characters = makeCharacters()
+
+const (
+	isPlain uint8 = 1 << iota // Printable ASCII.
+	isHost                    // Letters, digits, dot and hyphen.
+	isPath                    // Of a link's path as it is: no slash, no percent sign, no mark of a query.
+	isDigit
+	isWord // Letters, digits, hyphen and underscore.
+)
+
+func makeCharacters() (table [256]uint8) {
+	for c := ' '; c <= '~'; c++ {
+		b := byte(c)
+		table[b] = isPlain
+		if isAlphanumeric(b) || b == '.' || b == '-' {
+			table[b] |= isHost
+		}
+		if b-'0' <= 9 {
+			table[b] |= isDigit
+		}
+		if isAlphanumeric(b) || b == '-' || b == '_' {
+			table[b] |= isWord
+		}
+		if strings.IndexByte(" \\\"<>^`|#%/", b) < 0 {
+			table[b] |= isPath
+		}
+	}
+	return table
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // vector is one published code.
@@ -228,5 +229,36 @@ func BenchmarkMerchant(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_ = Default().Decode(text, &c)
+	}
+}
+
+func BenchmarkFamilies(b *testing.B) {
+	for _, text := range []string{payload(b, "M1"), payload(b, "C1"), "6223010512345678901", "135112298638468293", "https://qr.95516.com/00010000/01116734936470044423094034227630", "weixin://wxpay/bizpayurl?pr=kZF1s1X", "https://qr.alipay.com/fkx04420ekndgryhkycbl75"} {
+		b.Run(text[:8], func(b *testing.B) {
+			var c Code
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := Default().Decode(text, &c); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("crc", func(b *testing.B) {
+		text := payload(b, "M1")
+		for b.Loop() {
+			CRC(text)
+		}
+	})
+	many := book(b, manyRules(10000)).At(time.Now())
+	for _, text := range []string{"6200049990123456789", "https://qr.95516.com/00004999/1"} {
+		b.Run("10k"+text[:6], func(b *testing.B) {
+			var c Code
+			for b.Loop() {
+				if err := many.Decode(text, &c); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -16,10 +16,11 @@ type linkText struct {
 func splitLink(text string) linkText {
 	i := strings.Index(text, "://")
 	l := linkText{uri: text[:i], at: i + 3}
-	l.host, l.path = text[l.at:], ""
-	if j := strings.IndexAny(l.host, "/?#"); j >= 0 {
-		l.host, l.path = l.host[:j], l.host[j:]
+	end := l.at
+	for end < len(text) && text[end] != '/' && text[end] != '?' && text[end] != '#' {
+		end++
 	}
+	l.host, l.path = text[l.at:end], text[end:]
 	l.cut()
 	return l
 }
@@ -98,33 +99,54 @@ func (d *Decoder) decodeLink(text string, into *Code) error {
 	return into.takeQuery(best, l.query, len(text)-len(l.query))
 }
 
-// linkRule finds the rule of a link, or says why there is none.
+// linkRule finds the rule of a link, or says why there is none. A known host needs no check,
+// and a path without a query that a rule fits to its end is one that checkPath would take.
 func (d *Decoder) linkRule(text string, l *linkText, spans *[pathStepsMax]span) (*linkRule, *Error) {
-	if h := d.links.of(""); h != nil && strings.IndexByte(l.host, '.') < 0 {
-		opaque := linkText{uri: l.uri, path: text[l.at-1:], at: l.at}
-		opaque.cut()
-		if r := h.find(&opaque, spans); r != nil && r.opaque {
-			*l = opaque
-			return r, checkPath(text, l.at-1)
+	h := d.links.of(l.host)
+	if h != nil {
+		r := h.find(l, spans)
+		if r != nil && !r.path.open && l.query == "" && l.at+len(l.host)+len(l.path) == len(text) {
+			return r, nil
 		}
+		if err := checkPath(text, l.at+len(l.host)); err != nil || r != nil {
+			return r, err
+		}
+		return nil, &Error{Code: CodeUnknown, Offset: l.at, Found: "a link of no known form on a known host",
+			Want: "a known merchant link"}
 	}
+	if r := d.links.opaqueRule(text, l, spans); r != nil {
+		return r, checkPath(text, l.at-1)
+	}
+	return d.strangerRule(text, l, spans)
+}
+
+// opaqueRule finds the rule of a link that has no host, and makes of l what it is then.
+func (x *linkIndex) opaqueRule(text string, l *linkText, spans *[pathStepsMax]span) *linkRule {
+	if x.any == nil || strings.IndexByte(l.host, '.') >= 0 {
+		return nil
+	}
+	opaque := linkText{uri: l.uri, path: text[l.at-1:], at: l.at}
+	opaque.cut()
+	r := x.any.find(&opaque, spans)
+	if r == nil || !r.opaque {
+		return nil
+	}
+	*l = opaque
+	return r
+}
+
+// strangerRule finds the rule of a link whose host no rule names.
+func (d *Decoder) strangerRule(text string, l *linkText, spans *[pathStepsMax]span) (*linkRule, *Error) {
 	if err := checkHost(l); err != nil {
 		return nil, err
 	}
 	if err := checkPath(text, l.at+len(l.host)); err != nil {
 		return nil, err
 	}
-	if h := d.links.of(l.host); h != nil && l.host != "" {
-		if r := h.find(l, spans); r != nil {
-			return r, nil
-		}
-		return nil, &Error{Code: CodeUnknown, Offset: l.at, Found: "a link of no known form on a known host",
-			Want: "a known merchant link"}
-	}
 	if known := d.links.alike(l.host); known != "" {
 		return nil, &Error{Code: CodeUntrusted, Offset: l.at, Found: "a host that looks like " + known, Want: known + " alone"}
 	}
-	if h := d.links.of(""); h != nil && l.host != "" {
+	if h := d.links.any; h != nil && l.host != "" {
 		if r := h.find(l, spans); r != nil && !r.opaque {
 			return r, nil
 		}
@@ -137,7 +159,7 @@ func (d *Decoder) linkRule(text string, l *linkText, spans *[pathStepsMax]span) 
 func checkHost(l *linkText) *Error {
 	for k := 0; k < len(l.host); k++ {
 		c := l.host[k]
-		if !isAlphanumeric(c) && c != '.' && c != '-' {
+		if characters[c]&isHost == 0 {
 			return &Error{Code: CodeHost, Offset: l.at + k, Want: "letters, digits, dots and hyphens"}
 		}
 		if c == '-' && k >= 3 && l.host[k-1] == '-' && equalFold(l.host[k-3:k-1], "xn") {
@@ -210,6 +232,7 @@ func (c *Code) takeQuery(r *linkRule, query string, at int) error {
 func (c *Code) takePart(p *linkPart, value string, at int, currency string) error {
 	c.Fields = append(c.Fields, Field{Path: p.path, Name: p.name, Value: value, Offset: at})
 	switch p.role {
+	case roleNone:
 	case roleIssuer:
 		c.Issuer = value
 	case roleName:

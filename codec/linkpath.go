@@ -22,9 +22,14 @@ type pathForm struct {
 type pathStep struct {
 	literal string
 	part    linkPart
-	class   class
-	count   int // Characters exactly; 0 for one or more.
+	kind    uint8 // Of its characters: isDigit or isWord.
+	count   int   // Characters exactly; 0 for one or more.
 	any     bool
+}
+
+// class is the set of the step's characters.
+func (s *pathStep) class() class {
+	return classOf(func(b byte) bool { return characters[b]&s.kind != 0 })
 }
 
 // linkPart is what a named part of a path or a query means.
@@ -35,13 +40,6 @@ type linkPart struct {
 
 // pathStepsMax bounds the pieces of a template.
 const pathStepsMax = 12
-
-var wordClass = func() class {
-	c := alphanumericClass
-	c.put('-')
-	c.put('_')
-	return c
-}()
 
 // parsePath reads a template.
 func parsePath(text string) (pathForm, error) {
@@ -94,11 +92,11 @@ func parseStep(text string) (step pathStep, rest string, err error) {
 	if name == "" || strings.ContainsAny(name, "{.") {
 		return step, "", fmt.Errorf("%q, want {name:kind}", text[:end+1])
 	}
-	step.part, step.class = newLinkPart(name, name), digitClass
+	step.part, step.kind = newLinkPart(name, name), isDigit
 	switch kind {
 	case "digits":
 	case "word":
-		step.class = wordClass
+		step.kind = isWord
 	case "any":
 		step.any = true
 	default:
@@ -129,11 +127,11 @@ type span struct{ from, to int }
 func (p *pathForm) match(path string, spans *[pathStepsMax]span) bool {
 	at := 0
 	for i := range p.steps {
-		from, to := at, p.steps[i].end(path, at)
+		to := p.steps[i].end(path, at)
 		if to < 0 {
 			return false
 		}
-		spans[i], at = span{from, to}, to
+		spans[i], at = span{at, to}, to
 	}
 	return at == len(path)
 }
@@ -149,11 +147,16 @@ func (s *pathStep) end(path string, at int) int {
 	case s.any:
 		return len(path)
 	}
-	to := at
-	for to < len(path) && s.class.has(path[to]) && (s.count == 0 || to-at < s.count) {
+	to, end := at, len(path)
+	if s.count != 0 {
+		if end = at + s.count; end > len(path) {
+			return -1
+		}
+	}
+	for to < end && characters[path[to]]&s.kind != 0 {
 		to++
 	}
-	if to == at || s.count != 0 && to-at != s.count {
+	if to == at || s.count != 0 && to != end {
 		return -1
 	}
 	return to
@@ -164,15 +167,23 @@ func (s *pathStep) end(path string, at int) int {
 // where there is no fault.
 func pathFault(path string) (at int, want string) {
 	for i := 0; i < len(path); i++ {
-		switch c := path[i]; {
-		case c <= ' ' || c > '~' || strings.IndexByte("\\\"<>^`|", c) >= 0:
-			return i, "a path of printable ASCII without blanks and backslashes"
+		c := path[i]
+		if characters[c]&isPath != 0 {
+			continue
+		}
+		switch {
+		case c == '/':
+			if dotSegment(path[i+1:]) {
+				return i, "no dot segments and no empty ones"
+			}
+		case c == '%':
+			if !goodEscape(path[i:]) {
+				return i, "escapes of two hexadecimal digits, and only of what needs one"
+			}
 		case c == '#':
 			return i, "no fragment"
-		case c == '%' && !goodEscape(path[i:]):
-			return i, "escapes of two hexadecimal digits, and only of what needs one"
-		case c == '/' && dotSegment(path[i+1:]):
-			return i, "no dot segments and no empty ones"
+		default:
+			return i, "a path of printable ASCII without blanks and backslashes"
 		}
 	}
 	return 0, ""
@@ -181,11 +192,11 @@ func pathFault(path string) (at int, want string) {
 // dotSegment reports whether rest, which follows a slash, begins with another slash or is
 // led by a segment of dots.
 func dotSegment(rest string) bool {
-	end := strings.IndexAny(rest, "/?")
-	if end < 0 {
-		return rest == "." || rest == ".."
+	if rest == "" || rest[0] != '.' {
+		return rest != "" && rest[0] == '/'
 	}
-	return rest[:end] == "." || rest[:end] == ".." || end == 0 && rest[0] == '/'
+	rest = strings.TrimPrefix(rest[1:], ".")
+	return rest == "" || rest[0] == '/'
 }
 
 // goodEscape reports whether text begins with an escape of a character that a path cannot

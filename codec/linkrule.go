@@ -40,7 +40,8 @@ func (r *linkRule) settle() {
 
 // linkIndex finds rules by scheme and host, then by what the path begins with.
 type linkIndex struct {
-	hosts map[string]*hostLinks // In lower case, with a dot or without; "" for any and for none.
+	hosts map[string]*hostLinks // In lower case, with a dot or without.
+	any   *hostLinks            // Those of any host and of none; nil where there are none.
 	names []string              // The hosts that have a dot: those that others dress up as.
 }
 
@@ -77,6 +78,8 @@ func newLinkIndex(rules []*linkRule) *linkIndex {
 			h.add(r)
 		}
 	}
+	x.any = x.hosts[""]
+	delete(x.hosts, "")
 	return x
 }
 
@@ -135,7 +138,7 @@ func (h *hostLinks) find(l *linkText, spans *[pathStepsMax]span) *linkRule {
 
 // fits reports whether the link has the rule's form, its host aside.
 func (r *linkRule) fits(l *linkText, spans *[pathStepsMax]span) bool {
-	if len(r.uri) != len(l.uri) || !equalFold(l.uri, r.uri) || !r.path.match(l.path, spans) {
+	if l.uri != r.uri && (len(r.uri) != len(l.uri) || !equalFold(l.uri, r.uri)) || !r.path.match(l.path, spans) {
 		return false
 	}
 	if len(r.needs) == 0 {
@@ -169,7 +172,7 @@ const hostMax = 253
 
 // of gives the rules of a host, compared without case.
 func (x *linkIndex) of(host string) *hostLinks {
-	if h := x.hosts[host]; h != nil || host == "" {
+	if h := x.hosts[host]; h != nil {
 		return h
 	}
 	var lower [hostMax]byte

@@ -234,7 +234,7 @@ func (p *pathForm) moves(at pathPlace) []pathMove {
 		case s.any:
 			list = append(list, pathMove{printable, pathPlace{at.step, 0}})
 		case s.literal == "" && (s.count == 0 || at.read < s.count):
-			list = append(list, pathMove{s.class, pathPlace{at.step, min(at.read+1, max(s.count, 1))}})
+			list = append(list, pathMove{s.class(), pathPlace{at.step, min(at.read+1, max(s.count, 1))}})
 		}
 		if !s.full(at.read) {
 			break
@@ -245,7 +245,7 @@ func (p *pathForm) moves(at pathPlace) []pathMove {
 
 // printable are the characters that a path can hold as they are and that a template knows.
 var printable = func() class {
-	c := wordClass
+	c := classOf(func(b byte) bool { return characters[b]&isWord != 0 })
 	for _, b := range []byte("/.~!$&'()*+,;=:@") {
 		c.put(b)
 	}

@@ -222,7 +222,7 @@ const prefixExpandMax = 1024
 // few and short.
 func (p *pattern) prefixes() []string {
 	list := []string{""}
-	for i := 0; i < min(len(p.fixed), indexedPrefixMax); i++ {
+	for i := range p.fixed {
 		characters := p.fixed[i].all()
 		if len(list)*len(characters) > prefixExpandMax || len(characters) >= 10 {
 			break

@@ -47,55 +47,56 @@ func (r *payRule) settle() {
 	r.before = precedence{r.rank, r.prefix, r.pattern.min - r.pattern.max, shape, int(r.trust)}
 }
 
-// indexedPrefixMax is how many characters of a prefix find its rules; what is longer is
-// compared after.
-const indexedPrefixMax = 8
+// indexedPrefixMax is how many digits of a prefix find its rules; what is longer is compared
+// after.
+const indexedPrefixMax = 15
 
 // payIndex finds the rules whose prefix a text begins with: one table by each length of
 // prefix that occurs, asked only where a prefix of that length begins with the same two
 // characters.
 type payIndex struct {
 	rules   []payRule // The one that goes before stands before.
+	forms   []payForm // What of each rule is asked first, close together.
 	lengths [256]uint16
 	tables  [indexedPrefixMax + 1]payTable
+}
+
+// payForm is a rule's form as far as most need: digits of these lengths behind the prefix.
+type payForm struct {
+	min, max uint8
+	plain    bool // Nothing else is to be asked.
 }
 
 // payTable is an open-addressing table from a prefix, packed into a number, to the rules
 // that have it.
 type payTable struct {
 	slots []paySlot
+	order []uint32 // Places in rules, slot by slot, ascending in each.
 	shift uint
 }
 
 type paySlot struct {
-	key   uint64
-	order []uint32 // Places in rules, ascending; nil where the slot is free.
+	key         uint64
+	from, count uint32 // Of order; a free slot has none.
 }
 
-// pack puts the first size characters of text into a number.
-func pack(text string, size int) uint64 {
-	var key uint64
-	for i := range size {
-		key = key<<8 | uint64(text[i])
-	}
-	return key
-}
-
+// pairOf packs the first two characters into a byte; different ones may share it.
 func pairOf(text string) uint8 { return text[0]*31 + text[1] }
 
 const mixer = 0x9E3779B97F4A7C15 // 2^64 divided by the golden ratio.
 
-func (t *payTable) find(key uint64) *paySlot {
+// find gives the rules of a prefix.
+func (t *payTable) find(key uint64) []uint32 {
 	if len(t.slots) == 0 {
 		return nil
 	}
 	for i := key * mixer >> t.shift; ; i = (i + 1) & uint64(len(t.slots)-1) {
 		slot := &t.slots[i]
-		if slot.order == nil {
+		if slot.count == 0 {
 			return nil
 		}
 		if slot.key == key {
-			return slot
+			return t.order[slot.from : slot.from+slot.count]
 		}
 	}
 }
@@ -111,20 +112,42 @@ func newPayIndex(rules []payRule) *payIndex {
 	})
 	var found [indexedPrefixMax + 1]map[uint64][]uint32
 	for i := range x.rules {
-		for _, prefix := range x.rules[i].pattern.prefixes() {
-			size := len(prefix)
+		r := &x.rules[i]
+		plain := r.plain && r.prefix <= indexedPrefixMax
+		x.forms = append(x.forms, payForm{uint8(r.pattern.min), uint8(r.pattern.max), plain})
+		for _, prefix := range r.pattern.prefixes() {
+			size := leadingDigits(prefix)
 			if found[size] == nil {
 				found[size] = map[uint64][]uint32{}
 			}
-			key := pack(prefix, size)
-			found[size][key] = append(found[size][key], uint32(i))
-			x.note(prefix)
+			key := pack(prefix[:size])
+			if list := found[size][key]; len(list) == 0 || list[len(list)-1] != uint32(i) {
+				found[size][key] = append(list, uint32(i))
+			}
+			x.note(prefix[:size])
 		}
 	}
 	for size := range found {
 		x.tables[size] = newPayTable(found[size])
 	}
 	return x
+}
+
+func leadingDigits(text string) int {
+	for i := range len(text) {
+		if text[i]-'0' > 9 || i == indexedPrefixMax {
+			return i
+		}
+	}
+	return len(text)
+}
+
+// pack puts digits into a number, four bits each.
+func pack(digits string) (key uint64) {
+	for i := range len(digits) {
+		key = key<<4 | uint64(digits[i]-'0')
+	}
+	return key
 }
 
 // note marks the pairs of characters for which prefixes of this length exist.
@@ -147,35 +170,32 @@ func newPayTable(lists map[uint64][]uint32) payTable {
 	t := payTable{slots: make([]paySlot, 1<<width), shift: uint(64 - width)}
 	for key, list := range lists {
 		i := key * mixer >> t.shift
-		for t.slots[i].order != nil {
+		for t.slots[i].count != 0 {
 			i = (i + 1) & uint64(len(t.slots)-1)
 		}
-		t.slots[i] = paySlot{key: key, order: list}
+		t.slots[i] = paySlot{key, uint32(len(t.order)), uint32(len(list))}
+		t.order = append(t.order, list...)
 	}
 	return t
 }
 
 // find gives the rule that text is read by, nil where none fits. digits says whether text
-// is made of digits alone.
+// is made of digits alone; text has two characters or more.
 func (x *payIndex) find(text string, digits bool) *payRule {
-	if len(text) < 2 {
-		return nil
-	}
-	best := len(x.rules)
+	best, key, read := len(x.rules), uint64(0), 0
 	for left := x.lengths[pairOf(text)]; left != 0; left &= left - 1 {
 		size := bits.TrailingZeros16(left)
-		if size > len(text) {
+		if size > len(text) || size > 0 && !digits && leadingDigits(text) < size {
 			break
 		}
-		slot := x.tables[size].find(pack(text, size))
-		if slot == nil {
-			continue
+		for ; read < size; read++ {
+			key = key<<4 | uint64(text[read]-'0')
 		}
-		for _, i := range slot.order {
+		for _, i := range x.tables[size].find(key) {
 			if int(i) >= best {
 				break // What follows goes after the best so far.
 			}
-			if x.rules[i].fits(text, digits) {
+			if x.fits(i, text, digits) {
 				best = int(i)
 				break
 			}
@@ -187,19 +207,10 @@ func (x *payIndex) find(text string, digits bool) *payRule {
 	return &x.rules[best]
 }
 
-func (r *payRule) fits(text string, digits bool) bool {
-	if !r.plain {
-		return r.pattern.fits(text)
+func (x *payIndex) fits(i uint32, text string, digits bool) bool {
+	form := x.forms[i]
+	if len(text) < int(form.min) || len(text) > int(form.max) {
+		return false
 	}
-	return digits && len(text) >= r.pattern.min && len(text) <= r.pattern.max && r.begins(text)
-}
-
-// begins compares what of a plain rule's prefix the index did not.
-func (r *payRule) begins(text string) bool {
-	for i := indexedPrefixMax; i < r.prefix; i++ {
-		if !r.pattern.fixed[i].has(text[i]) {
-			return false
-		}
-	}
-	return true
+	return form.plain && digits || !form.plain && x.rules[i].pattern.fits(text)
 }
