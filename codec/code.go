@@ -45,8 +45,10 @@ type Code struct {
 
 	Fields     []Field
 	Deviations []Deviation
+	Rule       string  // Id of the rule in the rule file that read it; empty where none did.
 	Profile    Profile // The profile that took the code: never Auto; empty for standards without profiles.
 
+	partial bool   // A consumer presented code holds more than Fields say.
 	scratch []byte // Room for the bytes of a consumer presented code.
 }
 

@@ -64,7 +64,7 @@ func (d *Decoder) decodeConsumer(profile Profile, text string, into *Code) error
 	if err != nil {
 		return err
 	}
-	into.Scheme, into.Issuer = chosen.scheme, chosen.issuer
+	into.Scheme, into.Issuer, into.Rule = chosen.scheme, chosen.issuer, chosen.id
 	r.publish()
 	into.scratch = r.room
 	return judge(profile, into)
@@ -139,6 +139,7 @@ func (r *consumerReader) root(rules []application) (application, *Error) {
 			common = o
 		default:
 			others = true // What else there is follows; a reader passes it over.
+			r.into.partial = true
 		}
 		at = o.to
 	}
@@ -178,6 +179,7 @@ func (r *consumerReader) choose(offers []offer, common tlv, rules []application)
 		return application{}, &Error{Code: CodeMissing, Offset: len(r.data), Want: "object 61, an application", Clause: "EMVCo CPM 4.3"}
 	}
 	r.into.Applications = len(offers)
+	r.into.partial = r.into.partial || len(offers) > 1
 	best, rank := -1, 0
 	for i := range offers {
 		if len(offers[i].name) == 0 {
@@ -232,6 +234,7 @@ func (r *consumerReader) read(chosen, common tlv, offers int) *Error {
 // template takes the objects of a template. No primitive object may be there twice, the
 // application and the common data taken together.
 func (r *consumerReader) template(o tlv, path string, depth int) *Error {
+	blob := false // Transparent data was read.
 	for at := o.from; at < o.to; {
 		part, err := readTLV(r.data, at, o.to)
 		if err != nil {
@@ -240,6 +243,10 @@ func (r *consumerReader) template(o tlv, path string, depth int) *Error {
 		r.loose(part)
 		switch {
 		case part.tag == tagTransparent || part.tag == tagCommonBlob:
+			if blob {
+				return duplicateTag(at)
+			}
+			blob = true
 			err = r.transparent(part, path, depth)
 		case part.tag.constructed():
 			err = &Error{Code: CodeFormat, Offset: at, Found: "a template", Want: "a primitive object, or 63 or 64", Clause: "EMVCo CPM 4.3"}
@@ -301,17 +308,19 @@ func (r *consumerReader) transparent(o tlv, path string, depth int) *Error {
 	return nil
 }
 
-// objects reports whether data[from:to] is one object or more and nothing else.
+// objects reports whether data[from:to] is one object or more and nothing else, written so
+// that they can be written again to the same bytes: lengths in the shortest form, no template
+// beside another of its tag.
 func (r *consumerReader) objects(from, to, depth int) bool {
 	if from == to || depth > consumerDepthMax {
 		return false
 	}
-	for from < to {
+	for last := tag(0); from < to; {
 		o, err := readTLV(r.data, from, to)
-		if err != nil || o.tag == 0 {
+		if err != nil || o.tag == 0 || o.loose || o.tag.constructed() && o.tag == last {
 			return false
 		}
-		from = o.to
+		from, last = o.to, o.tag
 	}
 	return true
 }

@@ -24,6 +24,8 @@ const (
 	CodeControl   = "control_character"
 	CodeProfile   = "unknown_profile"
 	CodeBase64    = "bad_base64"
+	CodeMasked    = "account_masked" // Only of encoding.
+	CodePartial   = "not_whole"      // Only of encoding.
 )
 
 // Error says where and why a text is not a payment code. It never holds a payer's code.

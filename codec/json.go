@@ -15,6 +15,7 @@ type form struct {
 	Fields     []fieldForm     `json:"fields"`
 	Deviations []deviationForm `json:"deviations"`
 	Profile    Profile         `json:"profile,omitempty"`
+	Rule       string          `json:"rule,omitempty"`
 }
 
 type merchantForm struct {
@@ -48,7 +49,8 @@ type deviationForm struct {
 // bytes.
 func (c *Code) MarshalJSON() ([]byte, error) {
 	f := form{Standard: c.Standard, Mode: c.Mode, Static: c.Static, Scheme: c.Scheme, Issuer: c.Issuer,
-		Currency: c.Currency, Fields: []fieldForm{}, Deviations: []deviationForm{}, Profile: c.Profile}
+		Currency: c.Currency, Fields: []fieldForm{}, Deviations: []deviationForm{}, Profile: c.Profile,
+		Rule: c.Rule}
 	if c.HasAmount {
 		f.Amount = &c.AmountFen
 	}

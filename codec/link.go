@@ -75,7 +75,7 @@ func (d *Decoder) decodeLink(text string, into *Code) error {
 	if best.opaque {
 		pathAt = l.at - 1
 	}
-	into.Scheme, into.Issuer, into.Static = best.scheme, best.issuer, !best.dynamic
+	into.Scheme, into.Issuer, into.Static, into.Rule = best.scheme, best.issuer, !best.dynamic, best.id
 	into.Fields = append(into.Fields,
 		Field{Path: "host", Name: "host", Value: l.host, Offset: l.at},
 		Field{Path: "path", Name: "path", Value: text[pathAt:], Offset: pathAt},

@@ -11,7 +11,7 @@ func (d *Decoder) decodePayCode(text string, into *Code) error {
 	if best == nil {
 		return &Error{Code: CodeUnknown, Found: "a prefix and length of no scheme", Want: "a known payer's code"}
 	}
-	into.Scheme, into.Issuer = best.scheme, best.issuer
+	into.Scheme, into.Issuer, into.Rule = best.scheme, best.issuer, best.id
 	into.Fields = append(into.Fields, Field{Path: "code", Name: best.name, Value: text})
 	for i := range best.parts {
 		part := &best.parts[i]
