@@ -43,6 +43,13 @@ func TestEveryOperationAnswersAsTheDocumentSays(t *testing.T) {
 	if strings.Contains(decoded, "135112298638468293") || !strings.Contains(decoded, "135112****8293") {
 		t.Errorf("a payer's code is not masked: %s", decoded)
 	}
+	ok(200, wire{path: "/v1/decode", body: `{"code":"https://qr.95516.com/00010000/01116734936470044423094034227630"}`})
+	ok(200, wire{path: "/v1/decode", body: `{"code":"00020101021129370016A000000677010111011300669245317755802TH54076000.00530376463049B3B"}`})
+	vendor := "hQVDUFYwMWEYTwegAAAAd3d3UA1Nb2JpbGUgV2FsbGV0Yl5fLQZhcmVuZGVkU995BpcVgSNFZ994AiUC33cRQWJkdWxrYXJpbSBN" +
+		"b3VtaW7fdg1XYWxsZXQgSXNzdWVy33UIEjRWeJq83vDfdAEB33MEMTIzNN9yCDEyMzQ1Njc4"
+	if text := ok(200, wire{path: "/v1/decode", body: `{"code":"` + vendor + `"}`}); strings.Contains(text, "Moumin") {
+		t.Errorf("a payer's name is not masked: %s", text)
+	}
 	f.engine.status, f.engine.failure = payment.StatusDeclined, payment.InsufficientFunds
 	ok(200, wire{body: pay("")})
 	for _, status := range []payment.Status{payment.StatusUnknown, payment.StatusPending, payment.StatusManual} {

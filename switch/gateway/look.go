@@ -57,7 +57,7 @@ func (d *desk) decode() {
 	}
 	if d.code.Mode == codec.CustomerPresented {
 		for i := range d.code.Fields {
-			d.code.Fields[i].Value = mask(d.code.Fields[i].Value)
+			d.code.Fields[i].Value, d.code.Fields[i].Readable = mask(d.code.Fields[i].Value), ""
 		}
 	}
 	text, err := json.Marshal(&d.code)
