@@ -25,7 +25,7 @@ type journalVerifyCommand struct {
 // Run exits 0 where every block reads well, 1 otherwise.
 func (c *journalVerifyCommand) Run() error {
 	audit := engine.NewAudit()
-	report, err := journal.Verify(c.Directory, journal.Checks{Block: audit.Block, Snapshot: audit.Snapshot})
+	report, err := journal.Verify(c.Directory, journal.Checks{Block: audit.Block, Snapshot: audit.Snapshot, View: audit.View})
 	if c.JSON {
 		form := struct {
 			journal.Report

@@ -10,15 +10,16 @@ import (
 )
 
 // Audit proves what a journal folds to, from nothing: every record reads well, what each
-// block posts sums to zero in each medium, and the book that a snapshot kept is the one
-// that the blocks before it post. It changes nothing.
+// block posts sums to zero in each medium, the book that a snapshot kept is the one that
+// the blocks before it post, and the view leads to every payment. It changes nothing.
 type Audit struct {
 	book *ledger.Book
+	view *viewProof
 }
 
 // NewAudit begins before the first block.
 func NewAudit() *Audit {
-	return &Audit{book: ledger.New(ledger.DefaultLimits(), nil)}
+	return &Audit{book: ledger.New(ledger.DefaultLimits(), nil), view: newViewProof()}
 }
 
 // Book is what the blocks so far posted.
@@ -28,20 +29,27 @@ func (a *Audit) Book() *ledger.Book { return a.book }
 // that does not balance.
 func (a *Audit) Block(b *journal.Block) error {
 	for i := range b.Records {
-		if err := a.record(&b.Records[i]); err != nil {
+		at := journal.Position{Sequence: b.Sequence, Offset: uint32(i)}
+		if err := a.record(&b.Records[i], at); err != nil {
 			return fmt.Errorf("block %d, record %d: %w", b.Sequence, i, err)
 		}
 	}
 	return nil
 }
 
-func (a *Audit) record(record *journal.Record) error {
+func (a *Audit) record(record *journal.Record, at journal.Position) error {
 	posted, err := checkRecord(record)
 	if err != nil {
 		return err
 	}
-	return a.book.Post(posted)
+	if err := a.book.Post(posted); err != nil {
+		return err
+	}
+	return a.view.record(record, at)
 }
+
+// View holds the view, as it stands after the last block, against the blocks.
+func (a *Audit) View(view journal.View) error { return a.view.check(view) }
 
 // Snapshot holds the accounts that a snapshot kept, after block sequence, against those
 // that the blocks posted.

@@ -29,12 +29,15 @@ type Report struct {
 	Snapshots []uint64         `json:"snapshots"` // Sequences of those that read well.
 }
 
-// Checks is what somebody who knows the records adds to Verify. Either may be nil.
+// Checks is what somebody who knows the records adds to Verify. Each may be nil.
 type Checks struct {
 	// Block is called with every block, in order.
 	Block func(*Block) error
 	// Snapshot is called with each snapshot that reads well, after the block that it is of.
 	Snapshot func(sequence uint64, state []byte) error
+	// View is called after the last block, unless blocks were trimmed: what is folded from
+	// these is still in the view.
+	View func(View) error
 }
 
 // Verify reads the whole journal in directory, which no process may have open, and
@@ -78,6 +81,9 @@ func (s *Store) verify(checks *Checks) (Report, error) {
 	})
 	if err != nil {
 		return r, err
+	}
+	if checks.View != nil && s.anchor == 0 {
+		damaged = errors.Join(damaged, checks.View(s))
 	}
 	r.Snapshots = slices.SortedFunc(maps.Keys(states), func(a, b uint64) int { return cmp.Compare(b, a) })
 	return r, damaged

@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+
+	"tongma/switch/journal"
+	"tongma/switch/payment"
+)
+
+// viewProof holds the view against the log. It sums a hash of every entry that the blocks
+// lead to, and one of every entry that is there: sums do not depend on the order, so that
+// a journal of any size is proved in the memory of its open payments.
+type viewProof struct {
+	open     map[payment.ID]*life              // Begun and not ended.
+	again    map[payment.ID][]journal.Position // Outcomes after the first: of payments that were cancelled.
+	refunded map[payment.ID]payment.Fen
+	states   map[string][]byte
+	want     entrySum
+}
+
+func newViewProof() *viewProof {
+	return &viewProof{
+		open:     map[payment.ID]*life{},
+		again:    map[payment.ID][]journal.Position{},
+		refunded: map[payment.ID]payment.Fen{},
+		states:   map[string][]byte{},
+	}
+}
+
+// entrySum is a number of entries and the sum of their hashes.
+type entrySum struct {
+	entries uint64
+	sum     [4]uint64
+}
+
+func (t *entrySum) add(key, value []byte) {
+	text := binary.AppendUvarint(nil, uint64(len(key)))
+	sum := sha256.Sum256(append(append(text, key...), value...))
+	for i := range t.sum {
+		t.sum[i] += binary.BigEndian.Uint64(sum[8*i:])
+	}
+	t.entries++
+}
+
+// record takes the next record, which reads well.
+func (v *viewProof) record(record *journal.Record, at journal.Position) error {
+	r := reader{body: record.Body, version: record.Version}
+	id := payment.ID(r.string())
+	switch kind := recordKind(record.Kind); kind {
+	case recordRefused:
+	case recordNote:
+		v.want.add(noteKey(id, at), nil)
+	case recordRefunded:
+		v.refunded[id] = payment.Fen(r.varint())
+	case recordAct:
+		a, err := readAct(record.Body)
+		if err != nil {
+			return err
+		}
+		v.want.add(actKey(at), nil)
+		if a.Key != "" {
+			v.states[a.Key] = a.State
+		}
+	default:
+		return v.payment(id, kind, &r, at)
+	}
+	return r.err
+}
+
+// payment takes a record of the payment id: with its outcome it is found in the view.
+func (v *viewProof) payment(id payment.ID, kind recordKind, r *reader, at journal.Position) error {
+	l := v.open[id]
+	if l == nil && kind != recordIntent {
+		v.again[id] = append(v.again[id], at)
+		return nil
+	}
+	if l == nil {
+		l = &life{}
+		v.open[id] = l
+	}
+	if err := fold(l, kind, r); err != nil {
+		return err
+	}
+	l.positions = append(l.positions, at)
+	if kind == recordOutcome {
+		v.want.add(paymentKey(id), appendPositions(nil, l.positions))
+		v.want.add(requestKeyBytes(l.Institution, l.RequestID), []byte(id))
+		delete(v.open, id)
+	}
+	return nil
+}
+
+// check reads the whole view and reports whether it is what the blocks lead to.
+func (v *viewProof) check(view journal.View) error {
+	for id, sum := range v.refunded {
+		v.want.add(refundedKey(id), appendVarint(nil, int64(sum)))
+	}
+	for key, state := range v.states {
+		v.want.add(stateKey(key), state)
+	}
+	var have entrySum
+	err := view.Scan(nil, func(key, value []byte) error {
+		have.add(key, v.first(key, value))
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(v.again) > 0:
+		return fmt.Errorf("engine: the view does not lead to the second outcome of %d payments", len(v.again))
+	case have.entries != v.want.entries:
+		return fmt.Errorf("engine: the view has %d entries, but the blocks lead to %d", have.entries, v.want.entries)
+	case have != v.want:
+		return fmt.Errorf("engine: of the %d entries of the view one or more are not what the blocks lead to", have.entries)
+	}
+	return nil
+}
+
+// first is value as a payment's first outcome left it: without the positions of the later
+// ones, which must be there.
+func (v *viewProof) first(key, value []byte) []byte {
+	if len(key) == 0 || key[0] != keyPayment {
+		return value
+	}
+	id := payment.ID(key[1:])
+	before, ok := bytes.CutSuffix(value, appendPositions(nil, v.again[id]))
+	if ok {
+		delete(v.again, id)
+	}
+	return before
+}
