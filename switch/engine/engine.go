@@ -86,8 +86,8 @@ func (e *Engine) Start() { go e.writer.run() }
 
 // Submit asks for a payment and waits for its end, or until the answer deadline. The
 // payment's Status tells which. The error is a *payment.Refusal: nothing was moved and
-// no intent was written; except for JournalUnavailable after a failed append, which may
-// have left an intent behind and is resolved at the next start.
+// no intent was written; except for JournalFailed, which may have left an intent behind
+// that is resolved at the next start.
 func (e *Engine) Submit(r *Request) (payment.Payment, error) {
 	if refusal := e.accepting(); refusal != nil {
 		return payment.Payment{}, refusal
@@ -104,7 +104,10 @@ func (e *Engine) wait(c *call) (payment.Payment, error) {
 		select {
 		case <-c.done:
 		default:
-			return payment.Payment{}, &payment.Refusal{Failure: payment.JournalUnavailable}
+			if e.failed.Load() == nil { // An orderly stop answers whatever was begun.
+				return payment.Payment{}, &payment.Refusal{Failure: payment.ShuttingDown}
+			}
+			return payment.Payment{}, &payment.Refusal{Failure: payment.JournalFailed}
 		}
 	}
 	p, failure := c.payment, c.refusal
@@ -164,8 +167,11 @@ func (e *Engine) look(in input) (payment.Payment, error) {
 	case <-e.idle:
 		return payment.Payment{}, &payment.Refusal{Failure: payment.JournalUnavailable}
 	}
-	p, found := c.payment, c.found
+	p, found, refused := c.payment, c.found, c.refusal != payment.NoFailure
 	e.release(c)
+	if refused { // What was found did not become durable.
+		return payment.Payment{}, &payment.Refusal{Failure: payment.JournalUnavailable}
+	}
 	if found {
 		return p, nil
 	}

@@ -218,8 +218,8 @@ func TestFailedAppendStopsTheShardAndLosesNothing(t *testing.T) {
 		if _, err := e.Submit(debit("r1", 100)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Submit(debit("r2", 100)); failureOf(err) != payment.JournalUnavailable {
-			t.Errorf("the payment whose block failed: %v, want %s", err, payment.JournalUnavailable)
+		if _, err := e.Submit(debit("r2", 100)); failureOf(err) != payment.JournalFailed {
+			t.Errorf("the payment whose block failed: %v, want %s", err, payment.JournalFailed)
 		}
 		if n := sender.count(payment.Debit); n != 1 {
 			t.Errorf("%d debits were sent, want only the one whose intent is durable", n)
@@ -237,6 +237,47 @@ func TestFailedAppendStopsTheShardAndLosesNothing(t *testing.T) {
 		}
 		stop(t, e)
 	})
+}
+
+// A payment whose money moved before the journal failed is not refused as if it had not:
+// the code says that the outcome is not known, and the same request tells it later.
+func TestJournalThatFailsUnderAPaymentIsNoRefusal(t *testing.T) {
+	for failAt, what := range map[uint64]string{2: "its outcome", 3: "a later block while it waits"} {
+		synctest.Test(t, func(t *testing.T) {
+			log := newMemory()
+			log.failAt = failAt
+			e, sender := start(t, log, func(*payment.Operation) (payment.Answer, time.Duration) {
+				return payment.Answer{Outcome: payment.Approved}, 20 * time.Millisecond
+			})
+			told := make(chan error, 1)
+			go func() {
+				_, err := e.Submit(debit("r1", 100))
+				told <- err
+			}()
+			for range failAt - 2 {
+				for range 2 { // Each a block of its own, before the answer comes.
+					time.Sleep(3 * time.Millisecond)
+					e.Refused(Refused{Path: "/"})
+				}
+			}
+			if err := <-told; failureOf(err) != payment.JournalFailed {
+				t.Errorf("%s: told %v, want %s", what, err, payment.JournalFailed)
+			}
+			if n := sender.count(payment.Debit); n != 1 {
+				t.Errorf("%s: %d debits were sent, want 1", what, n)
+			}
+			if _, err := e.FindRequest("shop", "r1"); failureOf(err) != payment.JournalUnavailable {
+				t.Errorf("%s: found %v, want %s", what, err, payment.JournalUnavailable)
+			}
+			log.failAt = 0
+			e, _ = start(t, log, approve)
+			time.Sleep(5 * time.Second)
+			if p, err := e.Submit(debit("r1", 100)); err != nil || p.Status != payment.StatusApproved {
+				t.Errorf("%s: the same request after the next start: %s, %v, want approved", what, p.Status, err)
+			}
+			stop(t, e)
+		})
+	}
 }
 
 func TestFullDiskRefusesBeforeIntent(t *testing.T) {

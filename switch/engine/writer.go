@@ -351,8 +351,8 @@ func (w *writer) deliver(b *batch) {
 		w.options.Sender.Send(b.ops)
 	}
 	for _, c := range b.replies {
-		if failed {
-			c.refusal = payment.JournalUnavailable
+		if failed && c.refusal == payment.NoFailure {
+			c.refusal = payment.JournalFailed
 		}
 		c.finish()
 	}

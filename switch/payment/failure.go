@@ -90,6 +90,9 @@ const (
 	// The money.
 	LiquidityShort
 
+	// The switch, again. The one refusal after which money may have moved.
+	JournalFailed
+
 	failureCount // Number of failures; keep last.
 )
 
@@ -148,6 +151,7 @@ var failures = [failureCount]failureText{
 	Overloaded:         {"overloaded", 503, "The switch has as many payments in flight as it allows."},
 	ShuttingDown:       {"shutting_down", 503, "The switch is stopping."},
 	JournalUnavailable: {"journal_unavailable", 503, "The journal does not accept records."},
+	JournalFailed:      {"journal_failed", 503, "The journal failed while the request was at work: its outcome is not known. Send the same request again."},
 	InternalError:      {"internal_error", 500, "The switch met a fault of its own."},
 
 	InstitutionUnavailable: {"institution_unavailable", 503, "The code's institution is not reachable; nothing was sent."},
