@@ -22,7 +22,7 @@ func (t *Table) agreementOf(institution int32, p *probe) (string, *Refusal) {
 		return "", nil
 	}
 	refusal := errNoAgreement
-	for _, a := range t.agreements[institution] {
+	for _, a := range t.parties[institution].agreements {
 		if !a.callerSet.has(p.caller) || !a.span.has(p.at) || !allows(a.scenes, p.Scene) {
 			continue
 		}

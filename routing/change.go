@@ -34,10 +34,10 @@ func (t *Table) changesByTime(q *Query, best *hit) []Change {
 	}
 	for _, institution := range t.involved(best) {
 		add(t.register.institutions[institution].span)
-		for _, a := range t.agreements[institution] {
+		for _, a := range t.parties[institution].agreements {
 			add(a.span)
 		}
-		for _, w := range t.windows[institution] {
+		for _, w := range t.parties[institution].windows {
 			add(w.span)
 			if w.daily {
 				wait := func(second int64) int64 {
@@ -75,7 +75,7 @@ func (t *Table) involved(best *hit) []int32 {
 			continue
 		}
 		involved = append(involved, target.index)
-		for _, standby := range t.standbys[target.index] {
+		for _, standby := range t.parties[target.index].standbys {
 			if standby.index >= 0 {
 				involved = append(involved, standby.index)
 			}
@@ -96,7 +96,7 @@ func (t *Table) changesByAmount(q *Query, best *hit) []Change {
 		}
 	}
 	for _, institution := range t.involved(best) {
-		for _, a := range t.agreements[institution] {
+		for _, a := range t.parties[institution].agreements {
 			amounts = append(amounts, a.limitFen+1)
 		}
 	}

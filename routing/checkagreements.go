@@ -138,7 +138,7 @@ func (in *inspection) checkPayable(r *rule) {
 
 func (in *inspection) payable(r *rule, institution int32) bool {
 	callers := in.callers.and(r.callers)
-	for _, a := range in.table.agreements[institution] {
+	for _, a := range in.table.parties[institution].agreements {
 		both := callers.and(a.callerSet)
 		scenes := listed(r.match.scenes).and(listed(a.scenes))
 		within := a.span.and(r.span).and(in.horizon)
@@ -269,7 +269,7 @@ func (in *inspection) checkMaintenance() {
 func (in *inspection) checkOutage(r *rule) {
 	for _, at := range in.beginnings(r) {
 		out := !slices.ContainsFunc(r.targets, func(t target) bool {
-			return t.index < 0 || !in.outAt(t.index, at) || len(in.table.standbys[t.index]) > 0
+			return t.index < 0 || !in.outAt(t.index, at) || len(in.table.parties[t.index].standbys) > 0
 		})
 		if out && r.span.has(at) {
 			in.report(MaintenanceAll, placeOf(r), in.sampleAt(r, at),
@@ -280,7 +280,7 @@ func (in *inspection) checkOutage(r *rule) {
 }
 
 func (in *inspection) outAt(institution int32, at int64) bool {
-	return slices.ContainsFunc(in.table.windows[institution], func(w window) bool {
+	return slices.ContainsFunc(in.table.parties[institution].windows, func(w window) bool {
 		return w.has(at)
 	})
 }
@@ -292,7 +292,7 @@ func (in *inspection) beginnings(r *rule) []int64 {
 		if t.index < 0 {
 			continue
 		}
-		for _, w := range in.table.windows[t.index] {
+		for _, w := range in.table.parties[t.index].windows {
 			if w.span.from != always.from {
 				starts = append(starts, w.span.from)
 			}

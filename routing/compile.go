@@ -231,16 +231,13 @@ func (t *Table) build() {
 
 // relations prepares what is looked up by institution.
 func (t *Table) relations() {
-	count := len(t.register.institutions)
-	t.agreements = make([][]*agreement, count)
-	t.windows = make([][]window, count)
-	t.standbys = make([][]target, count)
+	t.parties = make([]party, len(t.register.institutions))
 	for _, a := range t.file.agreements {
 		a.callerSet = t.setOf(a.callers)
 		institutions := t.setOf(a.institutions)
-		for i := range count {
+		for i := range t.parties {
 			if institutions.has(int32(i)) {
-				t.agreements[i] = append(t.agreements[i], a)
+				t.parties[i].agreements = append(t.parties[i].agreements, a)
 			}
 		}
 	}
@@ -248,13 +245,15 @@ func (t *Table) relations() {
 		w := &t.file.windows[i]
 		if index, found := t.register.index[w.institution]; found {
 			w.target = index
-			t.windows[index] = append(t.windows[index], *w)
+			t.parties[index].windows = append(t.parties[index].windows, *w)
 			continue
 		}
 		w.target = -1
 	}
-	for i := range count {
-		t.standbys[i] = t.chain(t.register.institutions[i].ID)
+	for i := range t.parties {
+		entry := &t.register.institutions[i]
+		t.parties[i].barred, t.parties[i].span = entry.barred(), entry.span
+		t.parties[i].standbys = t.chain(entry.ID)
 	}
 }
 

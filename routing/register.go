@@ -112,6 +112,14 @@ func (r *Register) Check(id string, at time.Time) error {
 }
 
 func (i *Institution) check(at int64) *Refusal {
+	if refusal := i.barred(); refusal != nil {
+		return refusal
+	}
+	return outside(i.span, at)
+}
+
+// barred says why the institution may not take part at any time.
+func (i *Institution) barred() *Refusal {
 	switch {
 	case i.Licence.Number == "":
 		return errUnlicensed
@@ -119,9 +127,16 @@ func (i *Institution) check(at int64) *Refusal {
 		return errWithdrawn
 	case i.Status == Suspended:
 		return errSuspended
-	case at < i.span.from:
+	}
+	return nil
+}
+
+// outside says on which side of an entry's term at lies.
+func outside(term span, at int64) *Refusal {
+	switch {
+	case at < term.from:
 		return errNotYet
-	case at >= i.span.until:
+	case at >= term.until:
 		return errExpired
 	}
 	return nil

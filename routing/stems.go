@@ -29,7 +29,7 @@ type stems struct {
 	leaves []leaf                     // All buckets, then what did not fit into them.
 	lines  []int32                    // Of each leaf, in the list's file; no look-up reads them.
 	rows   []row                      // What leaves say, each once and without its line.
-	ranks  [prefixBytesMax + 1]uint64 // Highest rank at this length of prefix or a shorter one.
+	below  [prefixBytesMax + 1]uint64 // Highest rank that can stand after a leaf of this length.
 }
 
 // leaf is one prefix: in its upper half the digits after the stem, four bits each, from
@@ -112,6 +112,19 @@ func (s *stems) find(text string) leaves {
 	return leaves{at: at, first: s.leaves[at], digits: afterStem(text)}
 }
 
+// fitting gives the leaves of the bucket at whose prefixes a text with these digits begins
+// with, one bit each; of those behind the bucket it says nothing. It has no branch: which
+// leaves fit cannot be foretold, and a wrong guess costs more than comparing all of them.
+func (s *stems) fitting(at uint32, digits uint16) uint32 {
+	fit := uint32(0)
+	for i, l := range (*[bucketLeaves]leaf)(s.leaves[at:]) {
+		open := bits.TrailingZeros32(uint32(^l)>>16|1<<16) &^ 3 // Bits that the leaf leaves open.
+		differ := (uint32(l>>16)^uint32(digits))>>(open&31) | uint32(l&elsewhere)
+		fit |= (differ - 1) >> 31 << (i & 31)
+	}
+	return fit
+}
+
 // after gives the leaf that follows the one at, and where it is.
 func (s *stems) after(at uint32) (uint32, leaf) {
 	l := s.leaves[at+1]
@@ -176,11 +189,14 @@ func (s *stems) build(candidates []candidate, rank func(*candidate) uint64) {
 	}
 	s.grow(len(counts) * bucketLeaves)
 	placed, known := make([]uint8, len(counts)), map[row]uint32{}
+	var highest [prefixBytesMax + 1]uint64
+	var repeated [prefixBytesMax + 1]bool
 	for _, i := range s.byLength(candidates, counts) {
 		c := &candidates[i]
 		length := c.key.length()
-		s.ranks[length] = max(s.ranks[length], rank(c))
+		highest[length] = max(highest[length], rank(c))
 		bucket := s.bucket(c.key)
+		repeated[length] = repeated[length] || s.given(bucket, c.key)
 		at := s.place(bucket, int(placed[bucket]), int(counts[bucket]))
 		placed[bucket]++
 		s.leaves[at], s.lines[at] = leafOf(c.key, s.rowOf(c.row, known)), c.line
@@ -189,9 +205,24 @@ func (s *stems) build(candidates []candidate, rank func(*candidate) uint64) {
 		*s = stems{}
 		return
 	}
-	for length := 1; length < len(s.ranks); length++ {
-		s.ranks[length] = max(s.ranks[length], s.ranks[length-1])
+	for length := 1; length < len(s.below); length++ {
+		s.below[length] = max(s.below[length-1], highest[length-1])
+		if repeated[length] {
+			s.below[length] = max(s.below[length], highest[length])
+		}
 	}
+}
+
+// given says that the bucket has a leaf of exactly this prefix already.
+func (s *stems) given(bucket int, key prefixKey) bool {
+	digits := leafOf(key, 0) >> 16
+	at := uint32(bucket) * bucketLeaves
+	for l := s.leaves[at]; l != noLeaf; at, l = s.after(at) {
+		if l>>16 == digits {
+			return true
+		}
+	}
+	return false
 }
 
 // grow adds n leaves that end a bucket.

@@ -158,3 +158,36 @@ func TestRoom(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatedPrefixes asks a list that gives each prefix to one bank, and to another for
+// codes of one length: the first leaf of a prefix must not hide the second.
+func TestRepeatedPrefixes(t *testing.T) {
+	var csv strings.Builder
+	csv.WriteString("prefix,length,institution\n")
+	for i := range headMin {
+		fmt.Fprintf(&csv, "62%05d1,,bank0\n62%05d1,19,bank1\n", i, i)
+	}
+	register, err := NewRegister([]Institution{
+		{ID: "bank0", Licence: Licence{Number: "B0", Kind: "bank"}},
+		{ID: "bank1", Licence: Licence{Number: "B1", Kind: "bank"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, _, err := LoadFS(fstest.MapFS{"bins.csv": {Data: []byte(csv.String())}, "table.yaml": {Data: []byte(
+		"version: v1\nlists: [{id: bins, file: bins.csv}]\nagreements: [{id: all, caller: \"*\", institution: \"*\"}]\n")}},
+		"table.yaml", register)
+	if err != nil || table.paycodes.stems.leaves == nil {
+		t.Fatalf("got %v, want a table with stems", err)
+	}
+	q := Query{Code: &codec.Code{Standard: codec.PayCode}, Caller: "bank0", At: time.Unix(1e9, 0), Payment: "P1"}
+	var d Decision
+	for i := range headMin {
+		for length := 18; length <= 19; length++ {
+			q.Text = fmt.Sprintf("62%05d1", i) + strings.Repeat("7", length-8)
+			if err := table.Route(&q, &d); err != nil || d.Institution != fmt.Sprintf("bank%d", length-18) {
+				t.Fatalf("%s goes to %s, %v", q.Text, d.Institution, err)
+			}
+		}
+	}
+}

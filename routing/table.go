@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"math/bits"
 	"strings"
 
 	"tongma/codec"
@@ -13,20 +14,18 @@ type Table struct {
 	digest  string
 	faulty  bool // Its check found an error; it can be explained but not activated.
 
-	register   *Register
-	file       *tableFile
-	rules      []*rule // Rules and lists in the order of the file.
-	clauses    []clause
-	paycodes   prefixIndex
-	hosts      map[string]*prefixIndex // Candidates by how the path begins.
-	guids      map[string][]int32      // Clauses by global id, folded; best first.
-	templates  [100][]int32            // Clauses by template alone; best first.
-	schemes    map[string][]int32      // Clauses with none of these, by scheme; best first.
-	loose      []int32                 // Clauses that any code may match; best first.
-	unindexed  uint64                  // Highest rank in schemes and loose.
-	agreements [][]*agreement          // By institution, in the order of the file.
-	windows    [][]window              // By institution.
-	standbys   [][]target              // By institution, in the order to try.
+	register  *Register
+	file      *tableFile
+	rules     []*rule // Rules and lists in the order of the file.
+	clauses   []clause
+	paycodes  prefixIndex
+	hosts     map[string]*prefixIndex // Candidates by how the path begins.
+	guids     map[string][]int32      // Clauses by global id, folded; best first.
+	templates [100][]int32            // Clauses by template alone; best first.
+	schemes   map[string][]int32      // Clauses with none of these, by scheme; best first.
+	loose     []int32                 // Clauses that any code may match; best first.
+	unindexed uint64                  // Highest rank in schemes and loose.
+	parties   []party                 // By institution, as the register numbers them.
 }
 
 // Version gives the table's own name for itself.
@@ -97,10 +96,11 @@ func (t *Table) Route(q *Query, into *Decision) error {
 	if p.caller < 0 {
 		return errUnknown
 	}
-	if refusal := t.register.institutions[p.caller].check(p.at); refusal != nil {
+	if refusal := t.parties[p.caller].check(p.at); refusal != nil {
 		return refusal
 	}
-	best := t.match(&p)
+	var best hit
+	t.matchInto(&p, &best)
 	if best.clause == nil {
 		return errNoRoute
 	}
@@ -136,25 +136,29 @@ func (t *Table) Follow(institution string, into *Decision) error {
 // match gives the best clause for p; without any, hit.clause is nil.
 func (t *Table) match(p *probe) hit {
 	var best hit
+	t.matchInto(p, &best)
+	return best
+}
+
+func (t *Table) matchInto(p *probe, best *hit) {
 	switch p.Code.Standard {
 	case codec.PayCode:
-		t.matchLeaves(&t.paycodes.stems, p, &best)
-		t.matchPrefix(&t.paycodes, p.Text, p, &best)
+		t.matchLeaves(&t.paycodes.stems, p, best)
+		t.matchPrefix(&t.paycodes, p.Text, p, best)
 	case codec.Link:
 		var buffer [foldBytesMax]byte
 		if host, ok := foldInto(&buffer, p.host); ok {
 			if index := t.hosts[string(host)]; index != nil {
-				t.matchPrefix(index, p.path, p, &best)
+				t.matchPrefix(index, p.path, p, best)
 			}
 		}
 	case codec.EMVMerchant, codec.EMVConsumer:
-		t.matchFields(p, &best)
+		t.matchFields(p, best)
 	}
 	if best.clause == nil || t.unindexed >= best.rank {
-		t.matchClauses(t.schemes[p.Code.Scheme], p, &best)
-		t.matchClauses(t.loose, p, &best)
+		t.matchClauses(t.schemes[p.Code.Scheme], p, best)
+		t.matchClauses(t.loose, p, best)
 	}
-	return best
 }
 
 func (t *Table) matchPrefix(index *prefixIndex, text string, p *probe, best *hit) {
@@ -178,18 +182,31 @@ func (t *Table) matchPrefix(index *prefixIndex, text string, p *probe, best *hit
 	}
 }
 
+// matchLeaves tries the leaves of the bucket that the probe found, long prefixes first.
 func (t *Table) matchLeaves(s *stems, p *probe, best *hit) {
-	at, l := p.leaves.at, p.leaves.first
-	for l != noLeaf {
-		if l.begins(p.leaves.digits) {
-			length := l.length()
-			if best.clause != nil && s.ranks[length] < best.rank {
-				return
-			}
-			t.matchRow(&s.rows[uint16(l)], int32(at), length, p, best)
-		}
-		at, l = s.after(at)
+	if p.leaves.first == noLeaf {
+		return
 	}
+	at, digits := p.leaves.at, p.leaves.digits
+	for fit := s.fitting(at, digits); fit != 0; fit &= fit - 1 {
+		if t.matchLeaf(s, at+uint32(bits.TrailingZeros32(fit)), p, best) {
+			return
+		}
+	}
+	at, l := s.after(at + bucketLeaves - 2)
+	for ; l != noLeaf; at, l = s.after(at) {
+		if l.begins(digits) && t.matchLeaf(s, at, p, best) {
+			return
+		}
+	}
+}
+
+// matchLeaf tries one leaf and says whether those after it can no longer win.
+func (t *Table) matchLeaf(s *stems, at uint32, p *probe, best *hit) bool {
+	l := s.leaves[at]
+	length := l.length()
+	t.matchRow(&s.rows[uint16(l)], int32(at), length, p, best)
+	return best.clause != nil && s.below[length] < best.rank
 }
 
 // matchRow tries a row, that of a leaf or with leaf below zero, whose prefix, of length

@@ -106,15 +106,16 @@ func (t *Table) append(target *target, p *probe, into *Decision, standby bool) *
 
 // admit says under which agreement institution may answer for p, or why it may not.
 func (t *Table) admit(institution int32, p *probe) (string, *Refusal) {
-	if institution < 0 || t.register.institutions[institution].check(p.at) != nil {
+	if institution < 0 || t.parties[institution].check(p.at) != nil {
 		return "", errTargetUnlicensed
 	}
 	agreement, refusal := t.agreementOf(institution, p)
 	if refusal != nil {
 		return "", refusal
 	}
-	for i := range t.windows[institution] {
-		if t.windows[institution][i].has(p.at) {
+	windows := t.parties[institution].windows
+	for i := range windows {
+		if windows[i].has(p.at) {
 			return "", errMaintenance
 		}
 	}
@@ -125,7 +126,7 @@ func (t *Table) standbysOf(institution int32) []target {
 	if institution < 0 {
 		return nil
 	}
-	return t.standbys[institution]
+	return t.parties[institution].standbys
 }
 
 // hashText is FNV-1a over text.
