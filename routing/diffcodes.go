@@ -176,7 +176,7 @@ func (w *walk) try(part *region, over []claim, c, rival *claim) {
 		return
 	}
 	text, prefix := part.codes(c, rival)
-	key := movement{from, to, w.when(part), text}
+	key := movement{from, to, w.when(part, part.left(over)), text}
 	if w.moves[key] == nil {
 		change := &Difference{Rule: ruleName(&after, &before)}
 		w.show(change, &found)
@@ -241,8 +241,26 @@ func (r *region) codes(c, rival *claim) (common, own string) {
 	return fmt.Sprintf("%s %s codes", scheme, r.family.standard), strings.TrimSpace(own)
 }
 
-// when says under which circumstances the part holds; empty for always.
-func (w *walk) when(r *region) string {
+// left is the time of the region without that of the claims that take all of it while
+// they are in force.
+func (r *region) left(over []claim) []span {
+	times := []span{r.time}
+	for i := range over {
+		within := *r
+		if within.time = r.time.and(over[i].clause.rule.span); within.empty() || len(within.minus(&over[i])) > 0 {
+			continue
+		}
+		var rest []span
+		for _, s := range times {
+			rest = append(rest, s.minus(within.time)...)
+		}
+		times = rest
+	}
+	return times
+}
+
+// when says under which circumstances the part holds, at those times; empty for always.
+func (w *walk) when(r *region, times []span) string {
 	var parts []string
 	listed := func(name string, c choice, preset choice) {
 		switch {
@@ -275,8 +293,12 @@ func (w *walk) when(r *region) string {
 		}
 		parts = append(parts, "amount "+amount.amounts())
 	}
-	if r.time != w.in.horizon {
-		parts = append(parts, r.time.times())
+	if len(times) != 1 || times[0] != w.in.horizon {
+		var stretches []string
+		for _, s := range times {
+			stretches = append(stretches, s.times())
+		}
+		parts = append(parts, strings.Join(stretches, " and "))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -62,7 +62,7 @@ func (d *differ) rule(before, after *rule) {
 	for i := range older {
 		if older[i].value != newer[i].value {
 			changed = append(changed, fmt.Sprintf("%s %s becomes %s", older[i].name,
-				orNone(older[i].value), orNone(newer[i].value)))
+				older[i].words(), newer[i].words()))
 		}
 	}
 	if len(changed) > 0 {
@@ -83,6 +83,19 @@ func (d *differ) rule(before, after *rule) {
 
 // condition is one condition of a rule in words; empty where it is not stated.
 type condition struct{ name, value string }
+
+// words says what it means that a condition is not stated.
+func (c condition) words() string {
+	switch {
+	case c.value != "":
+		return c.value
+	case c.name == "in force":
+		return "always"
+	case c.name == "precedence":
+		return "0"
+	}
+	return "any"
+}
 
 func (r *rule) conditions() []condition {
 	m := &r.match

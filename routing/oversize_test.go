@@ -39,6 +39,10 @@ func TestHugeFileIsNotRead(t *testing.T) {
 	if err := board.Activate(table); err == nil || board.Current() != running {
 		t.Error("a table that could not be read was put in use")
 	}
+	if _, err := LoadRegisterFS(huge{t: t}, "register.yaml"); !errors.As(err, &malformed) ||
+		!strings.Contains(err.Error(), "tableBytesMax") {
+		t.Errorf("register: got %v, want a *Malformed that names tableBytesMax", err)
+	}
 	faulty, _, err := LoadFS(fstest.MapFS{"t": {Data: []byte("version: \"1\"\n")}}, "t", demoRegister(t))
 	if err != nil {
 		t.Fatal(err)

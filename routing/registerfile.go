@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"io/fs"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -38,6 +39,16 @@ func LoadRegister(text []byte) (*Register, error) {
 		return nil, err
 	}
 	return register, nil
+}
+
+// LoadRegisterFS reads the register named name from files; see LoadRegister. A file above
+// its limit is refused without being read.
+func LoadRegisterFS(files fs.FS, name string) (*Register, error) {
+	text, err := readFile(files, name, "tableBytesMax", tableBytesMax)
+	if err != nil {
+		return nil, err
+	}
+	return LoadRegister(text)
 }
 
 func (d *document) institution(node ast.Node) Institution {

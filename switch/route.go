@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -36,16 +35,12 @@ type routeFiles struct {
 
 // load reads both files; the lists that the table names are looked for beside it.
 func (f routeFiles) load() (*routing.Table, []routing.Finding, error) {
-	text, err := os.ReadFile(f.Register)
-	if err != nil {
-		return nil, nil, err
-	}
-	register, err := routing.LoadRegister(text)
+	register, err := routing.LoadRegisterFS(folderOf(f.Register))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", f.Register, err)
 	}
-	files := os.DirFS(filepath.Dir(f.Table))
-	table, findings, err := routing.LoadFS(files, filepath.Base(f.Table), register)
+	folder, name := folderOf(f.Table)
+	table, findings, err := routing.LoadFS(folder, name, register)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", f.Table, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 
 	"tongma/routing"
 	"tongma/switch/admin"
@@ -95,7 +94,7 @@ type routeDraftCommand struct {
 
 // Run sends a table with its lists and prints what the check found.
 func (c routeDraftCommand) Run() error {
-	bundle, err := routing.Bundle(os.DirFS(filepath.Dir(c.Table)), filepath.Base(c.Table))
+	bundle, err := routing.Bundle(folderOf(c.Table))
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Table, err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -36,8 +37,7 @@ func (s *assembly) openTables() error {
 		return err
 	}
 	s.tables, err = admin.OpenTables(s.engine, s.store, s.board, register, func() ([]byte, error) {
-		directory, name := filepath.Split(s.config.Table)
-		return routing.Bundle(os.DirFS(directory), name)
+		return routing.Bundle(folderOf(s.config.Table))
 	})
 	if err != nil {
 		return err
@@ -67,12 +67,14 @@ func (s *assembly) serveAdmin(failed chan<- error) {
 	}()
 }
 
+// folderOf gives the folder in which a file stands, with what the file may name beside
+// it, and the file's name there.
+func folderOf(file string) (fs.FS, string) {
+	return os.DirFS(filepath.Dir(file)), filepath.Base(file)
+}
+
 func (s *assembly) loadRegister() (*routing.Register, error) {
-	text, err := os.ReadFile(s.config.Register)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the register: %w", err)
-	}
-	register, err := routing.LoadRegister(text)
+	register, err := routing.LoadRegisterFS(folderOf(s.config.Register))
 	if err != nil {
 		return nil, fmt.Errorf("register %s: %w", s.config.Register, err)
 	}
@@ -89,8 +91,8 @@ func (s *assembly) loadTable() error {
 	if s.tables != nil {
 		return s.tables.Use(register)
 	}
-	directory, name := filepath.Split(s.config.Table)
-	table, findings, err := routing.LoadFS(os.DirFS(directory), name, register)
+	folder, name := folderOf(s.config.Table)
+	table, findings, err := routing.LoadFS(folder, name, register)
 	if err != nil {
 		return fmt.Errorf("table %s: %w", s.config.Table, err)
 	}
