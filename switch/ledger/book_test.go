@@ -259,6 +259,31 @@ func TestRefundReturnsWhatWasCharged(t *testing.T) {
 	}
 }
 
+// TestShareIsReturnedBelowACap: a payer's refund does not wait for a third party that has
+// spent its share of the fee; it goes below its cap by that share and no more, and pays
+// nothing else until it is covered.
+func TestShareIsReturnedBelowACap(t *testing.T) {
+	limits := Limits{DefaultCap: -1, Caps: []CapLimit{{Institution: "sharer", Medium: "commercial", Cap: 0}}}
+	schedule := &Schedule{Rules: []FeeRule{{ID: "shop's", Institution: "shop", RatePPM: 10_000, Shares: []FeeShare{{"sharer", 500_000}}}}}
+	b := New(limits, schedule)
+	do := func(p, original *payment.Payment, want payment.Failure) {
+		t.Helper()
+		if got := b.Hold(p, original); got != want {
+			t.Errorf("%s of %d: %s, want %s", p.Kind, p.Amount, got, want)
+		} else if got == payment.NoFailure {
+			b.Settle(p, original)
+		}
+	}
+	first := pay("shop", 10_000, leg(payment.Debit, "bank", payment.Commercial))
+	do(first, nil, payment.NoFailure)
+	do(pay("other", 50, leg(payment.Debit, "sharer", payment.Commercial)), nil, payment.NoFailure)
+	do(turned(payment.Refund, "shop", 10_000), first, payment.NoFailure)
+	if s := b.Standing(Side{"sharer", payment.Commercial}); s.Position != -50 || s.Held != 0 {
+		t.Errorf("the sharer stands at %d with %d held, want -50 with none", s.Position, s.Held)
+	}
+	do(pay("other", 1, leg(payment.Debit, "sharer", payment.Commercial)), nil, payment.LiquidityShort)
+}
+
 // TestFeesOf finds the fees among the lines of an outcome, as a restart reads them.
 func TestFeesOf(t *testing.T) {
 	schedule := &Schedule{Rules: []FeeRule{{ID: "all", RatePPM: 10_000, Shares: []FeeShare{{"shop", 500_000}}}}}

@@ -188,7 +188,8 @@ func (b *Book) addFee(account string, part payment.Fen) {
 // giveBackFee returns of each line that the original was charged the part that p's amount
 // is of the original's: what has been returned after it is rounded down, so that the last
 // refund returns exactly the rest. A cancel returns all. The schedule of today has no say:
-// it may have changed since.
+// it may have changed since. What a third party returns is not held against its cap: it
+// goes below it by no more than it earned, and a payer's refund does not wait for that.
 func (b *Book) giveBackFee(p, original *payment.Payment) {
 	if len(original.Fees) == 0 {
 		return
