@@ -177,7 +177,8 @@ func (d *desk) sealed(do func(*desk)) {
 }
 
 // authenticate checks seal, time, licence and rate, in this order. A caller that has
-// not proved who it is learns no more than whether an id is in the register.
+// not proved who it is learns no more than whether an id is in the register. That is left
+// so: who is licensed is public, and a wrong id is a mistake of its own.
 func (d *desk) authenticate() *payment.Refusal {
 	header := &d.ctx.Request.Header
 	institution, signature := header.Peek(seal.HeaderInstitution), header.Peek(seal.HeaderSignature)

@@ -83,7 +83,8 @@ func (d *desk) decide(m *payMessage) (*engine.Request, *payment.Refusal) {
 		Kind: payment.Pay, Institution: d.caller, RequestID: m.requestID, Digest: d.digest(),
 		Requested: d.sent, Mode: mode, Scene: scene, Amount: payment.Fen(m.amount),
 		Currency: d.code.Currency, CodeMask: mask(m.code), Scheme: d.code.Scheme,
-		Merchant: merchantOf(m, &d.code), Category: categoryOf(m, &d.code), Rule: d.decision.Rule, TableVersion: d.decision.TableVersion + "@" + d.decision.TableDigest[:12],
+		Merchant: merchantOf(m, &d.code), Category: categoryOf(m, &d.code),
+		Rule: d.decision.Rule, TableVersion: d.decision.TableVersion + "@" + d.decision.TableDigest[:12],
 		Shape: d.shape(),
 	}}
 	return r, d.legs(m, r)
