@@ -1,40 +1,11 @@
 package codec
 
 import (
-	"encoding/json"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"time"
 )
-
-// vector is one published code.
-type vector struct{ ID, Note, Payload string }
-
-func published(t testing.TB) []vector {
-	t.Helper()
-	text, err := os.ReadFile("../conformance/vectors/published.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []vector
-	if err := json.Unmarshal(text, &list); err != nil || len(list) < 20 {
-		t.Fatalf("%d vectors, %v", len(list), err)
-	}
-	return list
-}
-
-func payload(t testing.TB, id string) string {
-	t.Helper()
-	for _, v := range published(t) {
-		if v.ID == id {
-			return v.Payload
-		}
-	}
-	t.Fatalf("no vector %s", id)
-	return ""
-}
 
 func TestPublishedMerchantCodes(t *testing.T) {
 	for _, v := range published(t) {
