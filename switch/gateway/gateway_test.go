@@ -116,6 +116,10 @@ func TestBadInput(t *testing.T) {
 	body(payment.MissingField, `{"request_id":"r1","amount_fen":100}`)
 	body(payment.FieldInvalid, `{"request_id":"","code":"6212345678901234567","amount_fen":100}`)
 	body(payment.FieldInvalid, `{"request_id":"`+strings.Repeat("r", 65)+`","code":"6212345678901234567","amount_fen":100}`)
+	for _, id := range []string{`a\u0000b`, `a\nb`, `a\u007fb`} {
+		body(payment.FieldInvalid, `{"request_id":"`+id+`","code":"6212345678901234567","amount_fen":100}`)
+		refused(payment.FieldInvalid, wire{path: "/v1/payments/P000001J0000000000000000000TEST/refunds", body: `{"request_id":"` + id + `","amount_fen":1}`})
+	}
 	body(payment.FieldInvalid, pay(`,"scene":"moon"`))
 	body(payment.FieldInvalid, pay(`,"payer":{"institution":"lanternbank","account":"a"}`))
 	resolve := func(want payment.Failure, text string) {

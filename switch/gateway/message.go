@@ -85,6 +85,18 @@ func (m *message) text(bit int, field string, max int) string {
 	return unsafe.String(unsafe.SliceData(text), len(text)) // Of the desk's own copy, or unescaped anew.
 }
 
+// id reads a request id. It stands in records, statements and on people's screens, so
+// that it holds no control character.
+func (m *message) id() string {
+	text := m.text(bitRequestID, "request_id", requestIDMax)
+	for i := range len(text) {
+		if (text[i] < ' ' || text[i] == 0x7f) && m.failed == nil {
+			m.failed = &payment.Refusal{Failure: payment.FieldInvalid, Field: "request_id", Detail: "holds a control character"}
+		}
+	}
+	return text
+}
+
 func (m *message) amount(field string) int64 {
 	if !m.once(bitAmount, field) {
 		return 0
@@ -129,7 +141,7 @@ func readPay(body string, allowed int, into *payMessage) *payment.Refusal {
 	for m.Next() {
 		switch string(m.Key) {
 		case "request_id":
-			into.requestID = m.text(bitRequestID, "request_id", requestIDMax)
+			into.requestID = m.id()
 		case "code":
 			into.code = m.text(bitCode, "code", codeMax)
 		case "amount_fen":
@@ -203,7 +215,7 @@ func readTurnBack(body string, kind payment.Kind, into *turnBackMessage) *paymen
 	for m.Next() {
 		switch {
 		case string(m.Key) == "request_id":
-			into.requestID = m.text(bitRequestID, "request_id", requestIDMax)
+			into.requestID = m.id()
 		case string(m.Key) == "amount_fen" && kind == payment.Refund:
 			into.amount, into.hasAmount = m.amount("amount_fen"), true
 		default:
