@@ -50,6 +50,7 @@ func (c *serveCommand) Run() error {
 	if err != nil {
 		return err
 	}
+	hushLibraries(log)
 	s, err := assemble(&config, log)
 	if err != nil {
 		return err

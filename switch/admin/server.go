@@ -57,6 +57,7 @@ func New(options Options) *Server {
 	s.server = http.Server{
 		Handler: mux, ReadHeaderTimeout: requestMax, ReadTimeout: requestMax,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: zap.NewStdLog(options.Logger), // A fault of our own keeps its stack.
 	}
 	return s
 }
