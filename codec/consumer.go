@@ -3,6 +3,7 @@ package codec
 import (
 	"encoding/base64"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -396,7 +397,7 @@ func (r *consumerReader) publish() {
 // readable is value where it is text that people can read, empty elsewhere.
 func readable(value string) string {
 	for _, c := range value {
-		if c < ' ' || c == 0x7F || c == utf8.RuneError {
+		if !unicode.IsPrint(c) || c == utf8.RuneError {
 			return ""
 		}
 	}

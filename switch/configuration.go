@@ -26,6 +26,7 @@ type configuration struct {
 	Journal     string `yaml:"journal"`  // Directory.
 	Register    string `yaml:"register"` // Institution register, YAML.
 	Table       string `yaml:"table"`    // Routing table, YAML.
+	Rules       string `yaml:"rules"`    // Rule file of payment codes, YAML; empty for the built-in one.
 	Keys        string `yaml:"keys"`     // Key file, YAML; secrets stand in files that it names.
 	LogLevel    string `yaml:"log_level"`
 
@@ -92,6 +93,9 @@ func loadConfiguration(file string) (configuration, error) {
 		if !filepath.IsAbs(*path) {
 			*path = filepath.Join(directory, *path)
 		}
+	}
+	if c.Rules != "" && !filepath.IsAbs(c.Rules) {
+		c.Rules = filepath.Join(directory, c.Rules)
 	}
 	return c, c.validate()
 }

@@ -97,6 +97,7 @@ type routeExplainCommand struct {
 	Scene     string `help:"Scene, such as in_store; empty for none."`
 	Payment   string `help:"Request id: decides whose share a payment falls to."`
 	At        string `help:"Instant, RFC 3339 or a date in Asia/Shanghai; now if left out."`
+	Rules     string `help:"Rule file of payment codes in place of the built-in one."`
 	Code      string `arg:"" help:"The code's text."`
 }
 
@@ -116,8 +117,12 @@ func (c routeExplainCommand) Run() error {
 	if err := c.validate(); err != nil {
 		return err
 	}
+	book, err := loadRules(c.Rules)
+	if err != nil {
+		return err
+	}
 	var code codec.Code
-	if err := codec.Default().Decode(c.Code, &code); err != nil {
+	if err := book.At(at).Decode(c.Code, &code); err != nil {
 		return err
 	}
 	explanation := table.Explain(&routing.Query{

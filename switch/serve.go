@@ -16,7 +16,6 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"tongma/codec"
 	"tongma/institutions"
 	"tongma/institutions/seal"
 	"tongma/routing"
@@ -83,6 +82,7 @@ type assembly struct {
 	gateway  *gateway.Gateway
 	board    *routing.Switchboard
 	health   *health.Meter // Nil unless configured.
+	rules    *ruleClock
 	listener net.Listener
 
 	tables        *admin.Tables // Nil where the table comes from its file.
@@ -117,6 +117,10 @@ func (s *assembly) open() error {
 	if err != nil {
 		return err
 	}
+	if s.rules, err = newRuleClock(s.config.Rules); err != nil {
+		return err
+	}
+	s.rules.announce(s.log)
 	s.board = new(routing.Switchboard)
 	if err := s.openEngine(ring); err != nil {
 		return err
@@ -125,7 +129,7 @@ func (s *assembly) open() error {
 		return err
 	}
 	options := gateway.Options{
-		Limits: s.config.Gateway, Decoder: codec.Default(), Switchboard: s.board, Ring: ring,
+		Limits: s.config.Gateway, Decoder: s.rules.Decoder, Switchboard: s.board, Ring: ring,
 		Engine: s.engine, Resolver: s.network, Logger: s.log,
 	}
 	if s.health != nil {
@@ -179,7 +183,8 @@ func progressLine() func(done, total uint64) {
 	}
 }
 
-// serve says where it listens and serves until stop; SIGHUP loads register and table anew.
+// serve says where it listens and serves until stop; SIGHUP loads code rules, register and
+// table anew.
 func (s *assembly) serve(stop <-chan os.Signal) error {
 	reload := make(chan os.Signal, 1) // Before anybody is told that we serve: until then SIGHUP kills.
 	signal.Notify(reload, syscall.SIGHUP)
@@ -198,12 +203,19 @@ func (s *assembly) serve(stop <-chan os.Signal) error {
 			return errors.Join(err, s.drain())
 		case <-reload:
 			s.reload()
+		case now := <-s.rules.timer.C:
+			s.rules.turn(now)
 		}
 	}
 }
 
-// reload replaces the table in use by what the files say now, under load.
+// reload replaces the code rules and the table in use by what the files say now, under load.
 func (s *assembly) reload() {
+	if err := s.rules.load(); err != nil {
+		s.log.Error("switch: the code rules in use stay", zap.Error(err))
+	} else {
+		s.rules.announce(s.log)
+	}
 	if err := s.loadTable(); err != nil {
 		s.log.Error("switch: the table in use stays", zap.Error(err))
 		return

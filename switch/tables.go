@@ -46,7 +46,8 @@ func (s *assembly) openTables() error {
 	if err != nil {
 		return err
 	}
-	s.admin = admin.New(admin.Options{People: people, Tables: s.tables, Acts: s.engine, Traffic: s.store, Logger: s.log})
+	s.admin = admin.New(admin.Options{People: people, Tables: s.tables, Acts: s.engine, Traffic: s.store, Logger: s.log,
+		Decoder: s.rules.Decoder})
 	s.adminListener, err = net.Listen("tcp", s.config.Admin.Listen)
 	return err
 }

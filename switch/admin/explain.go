@@ -51,12 +51,12 @@ func explainTable(c *call, a *engine.Act) (any, error) {
 			return nil, &Refusal{BodyInvalid, "at is no instant"}
 		}
 	}
-	return explain(table, &q, at)
+	return explain(c.options.Decoder(), table, &q, at)
 }
 
-func explain(table *routing.Table, q *Question, at time.Time) (*Explained, error) {
+func explain(decoder *codec.Decoder, table *routing.Table, q *Question, at time.Time) (*Explained, error) {
 	var code codec.Code
-	if err := codec.Default().Decode(q.Code, &code); err != nil {
+	if err := decoder.Decode(q.Code, &code); err != nil {
 		var fault *codec.Error
 		if errors.As(err, &fault) {
 			return nil, &Refusal{BodyInvalid, "code cannot be read: " + fault.Code}

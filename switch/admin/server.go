@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"tongma/codec"
 	"tongma/institutions/seal"
 	"tongma/switch/engine"
 	"tongma/switch/payment"
@@ -34,6 +35,7 @@ type Options struct {
 	Tables  *Tables
 	Acts    Acts
 	Traffic Traffic
+	Decoder func() *codec.Decoder // Of the rules in force.
 	Logger  *zap.Logger
 }
 

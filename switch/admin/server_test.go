@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"tongma/codec"
 	"tongma/institutions/seal"
 	"tongma/routing"
 	"tongma/switch/engine"
@@ -98,7 +99,7 @@ func newServer(t *testing.T) (*httptest.Server, *notebook) {
 	if err := tables.Begin(); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(New(Options{People: people, Tables: tables, Acts: n, Logger: zap.NewNop()}).server.Handler)
+	server := httptest.NewServer(New(Options{People: people, Tables: tables, Acts: n, Logger: zap.NewNop(), Decoder: codec.Default}).server.Handler)
 	t.Cleanup(server.Close)
 	return server, n
 }

@@ -136,7 +136,7 @@ func newFixture(t *testing.T, limits Limits) *fixture {
 	for _, id := range []string{institution, "kitewallet", "sparrowaggregator", "rustbank"} {
 		keys[id] = []*seal.Key{f.key}
 	}
-	f.gateway, err = New(Options{Limits: limits, Decoder: codec.Default(), Switchboard: board,
+	f.gateway, err = New(Options{Limits: limits, Decoder: codec.Default, Switchboard: board,
 		Ring: seal.NewRing(keys), Engine: f.engine, Resolver: f.engine, Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)

@@ -89,7 +89,7 @@ func (m *Limits) Validate() error {
 // Options is everything that a Gateway needs.
 type Options struct {
 	Limits      Limits
-	Decoder     *codec.Decoder
+	Decoder     func() *codec.Decoder // Of the rules in force.
 	Switchboard *routing.Switchboard
 	Ring        *seal.Ring
 	Engine      Engine

@@ -51,7 +51,7 @@ func (d *desk) decode() {
 	if !d.readCode(decodeFields, &m) {
 		return
 	}
-	if err := d.gateway.options.Decoder.Decode(m.code, &d.code); err != nil {
+	if err := d.gateway.options.Decoder().Decode(m.code, &d.code); err != nil {
 		d.refuseCode(err)
 		return
 	}

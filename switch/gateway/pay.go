@@ -101,7 +101,7 @@ func (d *desk) read(m *payMessage) (scene payment.Scene, mode payment.Mode, refu
 			return 0, 0, &payment.Refusal{Failure: payment.FieldInvalid, Field: "scene"}
 		}
 	}
-	if err := d.gateway.options.Decoder.Decode(m.code, &d.code); err != nil {
+	if err := d.gateway.options.Decoder().Decode(m.code, &d.code); err != nil {
 		return 0, 0, codeRefusal(err)
 	}
 	mode, known := payment.ParseMode(string(d.code.Mode))
