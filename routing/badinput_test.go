@@ -36,6 +36,8 @@ func TestBadInput(t *testing.T) {
 	f("cycle", "version: \"1\"\nrules: &r [*r]\n", 2, 8, "anchor")
 	f("deep", "version: "+strings.Repeat("[", 4000), 1, 1, "flowDepthMax")
 	f("long line", "version: "+strings.Repeat("x", 5000), 1, 1, "lineBytesMax")
+	f("default without targets", "version: \"1\"\ndefault: {}\n", 2, 0, "targets are missing")
+	f("scene", "version: \"1\"\nagreements: [{id: a, caller: x, institution: y, scene: in-store}]\n", 2, 0, "in_store")
 	f("empty", "", 1, 1, "documents")
 	f("large", strings.Repeat("# filler\n", tableBytesMax/9+1), 1, 1, "tableBytesMax")
 }
@@ -68,6 +70,22 @@ func TestListFileIsMissing(t *testing.T) {
 		if !errors.As(err, &malformed) || malformed.Faults[0].Line != 3 || !strings.Contains(err.Error(), "beside the table") {
 			t.Errorf("%s: got %v, want a fault of line 3", name, err)
 		}
+	}
+}
+
+// However many warnings a table earns, one error still keeps it from being activated.
+func TestWarningsHideNoError(t *testing.T) {
+	var csv strings.Builder
+	csv.WriteString("prefix,length,institution\n")
+	for i := range 2 * findingsMax {
+		fmt.Fprintf(&csv, "62%05d,19,harbourbank\n", i)
+	}
+	table, findings, err := LoadFS(fstest.MapFS{"t.csv": {Data: []byte(csv.String())}, "t.yaml": {Data: []byte(
+		"version: \"1\"\nlists: [{id: b, file: t.csv, match: {standard: paycode}}]\n" +
+			"rules: [{id: top, precedence: 9, match: {prefix: \"62\"}, targets: [{institution: lanternbank}, {institution: rustbank}]}]\n" +
+			"agreements: [{id: all, caller: \"*\", institution: \"*\"}]\n")}}, "t.yaml", demoRegister(t))
+	if err != nil || !table.Faulty() || len(findings) != findingsMax+1 {
+		t.Errorf("got %d findings, faulty %t, %v, want %d and one error", len(findings), table.Faulty(), err, findingsMax)
 	}
 }
 

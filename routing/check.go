@@ -11,7 +11,7 @@ import (
 
 // The limits of a check.
 const (
-	findingsMax = 500       // Findings reported of one table.
+	findingsMax = 500       // Findings reported of one table, of each severity.
 	stepsMax    = 4_000_000 // Comparisons of two rules spent on one question.
 )
 
@@ -23,6 +23,7 @@ type inspection struct {
 	claims   *claims
 	horizon  span // What the table is meant to be used for.
 	findings []Finding
+	reported map[Severity]int
 	samples  map[*rule]witness
 	left     int // Steps left for the question at hand.
 	spent    bool
@@ -33,7 +34,7 @@ func check(t *Table) []Finding {
 	in := &inspection{
 		table: t, families: slices.Concat(t.file.families, builtInFamilies),
 		claims: newClaims(t), horizon: spanOf(t.file.from, time.Time{}),
-		samples: make(map[*rule]witness),
+		samples: make(map[*rule]witness), reported: make(map[Severity]int),
 	}
 	in.callers = make(bitset, len(t.register.institutions)/64+1)
 	for i := range t.register.institutions {
@@ -42,6 +43,7 @@ func check(t *Table) []Finding {
 			in.callers.set(int32(i))
 		}
 	}
+	in.checkFamilies()
 	in.checkRules()
 	in.checkReach()
 	in.checkOverlaps()
@@ -72,8 +74,10 @@ func (c *claim) place() place {
 	return p
 }
 
+// report keeps a finding. However many warnings there are, none takes the place of an
+// error.
 func (in *inspection) report(kind Kind, at place, w witness, format string, args ...any) {
-	if len(in.findings) < findingsMax {
+	if in.reported[severities[kind]]++; in.reported[severities[kind]] <= findingsMax {
 		in.findings = append(in.findings, Finding{
 			Kind: kind, Severity: severities[kind], Line: at.line, Entry: at.entry,
 			Rule: at.rule, Message: fmt.Sprintf(format, args...), Example: w.example,
@@ -85,7 +89,7 @@ func (in *inspection) report(kind Kind, at place, w witness, format string, args
 func (in *inspection) regions(f *family) []region {
 	whole := region{
 		family: f, lengths: f.lengths, country: anything, currency: anything,
-		scene: anything, callers: in.callers, amount: span{0, amountFenMax},
+		scene: everyScene, callers: in.callers, amount: span{0, amountFenMax},
 		time: in.horizon,
 	}
 	switch f.standard {

@@ -49,9 +49,9 @@ func (in *inspection) checkAgreement(a *agreement, at place) {
 			"agreement %s is never in force while the table is used", a.id)
 		return
 	}
-	if in.callers.and(a.callerSet).empty() || !in.routedTo(a) {
+	if !in.routedTo(a) {
 		in.report(AgreementUnused, at, in.asCaller(a),
-			"agreement %s can never apply: no rule sends a licensed caller's codes to %s",
+			"agreement %s can never apply: no rule sends codes that it is about to %s",
 			a.id, names(a.institutions))
 	}
 }
@@ -68,7 +68,8 @@ func covering(values, others []string) bool {
 		!slices.ContainsFunc(others, func(o string) bool { return !slices.Contains(values, o) })
 }
 
-// routedTo says whether a rule or the standby list sends to an institution of a.
+// routedTo says whether a rule, or the standby list, sends to an institution of a what a
+// is about.
 func (in *inspection) routedTo(a *agreement) bool {
 	named := func(institution string) bool {
 		return slices.Contains(a.institutions, institution) ||
@@ -76,7 +77,7 @@ func (in *inspection) routedTo(a *agreement) bool {
 	}
 	for _, r := range in.table.rules {
 		for _, t := range r.targets {
-			if named(t.institution) && (r.span.empty() || !r.span.and(a.span).empty()) {
+			if named(t.institution) && (r.span.empty() || in.applies(a, r, t.index)) {
 				return true
 			}
 		}
@@ -84,6 +85,23 @@ func (in *inspection) routedTo(a *agreement) bool {
 	return slices.ContainsFunc(in.table.file.standbys, func(s standby) bool {
 		return named(s.standby)
 	})
+}
+
+// applies says whether a can let somebody pay what r sends to institution. Nobody needs
+// an agreement for codes of its own.
+func (in *inspection) applies(a *agreement, r *rule, institution int32) bool {
+	within := a.span.and(r.span).and(in.horizon)
+	if listed(r.match.scenes).and(listed(a.scenes)).empty() || max(r.match.amount.from, 0) > a.limitFen {
+		return false
+	}
+	callers := in.callers.and(r.callers).and(a.callerSet)
+	for i := range in.table.register.institutions {
+		if int32(i) != institution && callers.has(int32(i)) &&
+			!in.table.register.institutions[i].span.and(within).empty() {
+			return true
+		}
+	}
+	return false
 }
 
 // asCaller is a code that a caller of the agreement scans.
@@ -137,17 +155,13 @@ func (in *inspection) checkPayable(r *rule) {
 }
 
 func (in *inspection) payable(r *rule, institution int32) bool {
-	callers := in.callers.and(r.callers)
 	for _, a := range in.table.parties[institution].agreements {
-		both := callers.and(a.callerSet)
-		scenes := listed(r.match.scenes).and(listed(a.scenes))
-		within := a.span.and(r.span).and(in.horizon)
-		if !both.empty() && !scenes.empty() && !within.empty() &&
-			max(r.match.amount.from, 0) <= a.limitFen {
+		if in.applies(a, r, institution) {
 			return true
 		}
 	}
-	return r.callers != nil && callers.has(institution) && callers.only(institution)
+	callers := in.callers.and(r.callers)
+	return callers.has(institution) && callers.only(institution)
 }
 
 // only says that i is the only number of the set.
@@ -178,9 +192,14 @@ func (in *inspection) checkStandbys() {
 	for i, s := range standbys {
 		at := place{line: s.line, rule: s.institution}
 		for _, name := range []string{s.institution, s.standby} {
-			if _, found := in.table.register.index[name]; !found {
+			entry, found := in.table.register.Find(name)
+			switch {
+			case !found:
 				in.report(StandbyUnknown, at, in.sampleTo(s.institution),
 					"standby names %s, which is not in the register", name)
+			case entry.barred() != nil || entry.span.and(in.horizon).empty():
+				in.report(StandbyUnlicensed, at, in.sampleTo(s.institution),
+					"standby names %s, which has no licence in force", name)
 			}
 		}
 		for _, earlier := range standbys[:i] {
@@ -268,9 +287,7 @@ func (in *inspection) checkMaintenance() {
 // some instant, they are at one of those.
 func (in *inspection) checkOutage(r *rule) {
 	for _, at := range in.beginnings(r) {
-		out := !slices.ContainsFunc(r.targets, func(t target) bool {
-			return t.index < 0 || !in.outAt(t.index, at) || len(in.table.parties[t.index].standbys) > 0
-		})
+		out := !slices.ContainsFunc(r.targets, func(t target) bool { return t.index < 0 || in.answersAt(t.index, at) })
 		if out && r.span.has(at) {
 			in.report(MaintenanceAll, placeOf(r), in.sampleAt(r, at),
 				"all targets of rule %s are in maintenance at %s", r.id, stamp(time.Unix(at, 0)))
@@ -279,20 +296,43 @@ func (in *inspection) checkOutage(r *rule) {
 	}
 }
 
+// answersAt says that institution or one of those that stand in for it is not in
+// maintenance.
+func (in *inspection) answersAt(institution int32, at int64) bool {
+	return !in.outAt(institution, at) ||
+		slices.ContainsFunc(in.table.parties[institution].standbys, func(s target) bool {
+			return s.index >= 0 && !in.outAt(s.index, at)
+		})
+}
+
 func (in *inspection) outAt(institution int32, at int64) bool {
 	return slices.ContainsFunc(in.table.parties[institution].windows, func(w window) bool {
 		return w.has(at)
 	})
 }
 
-func (in *inspection) beginnings(r *rule) []int64 {
-	starts := []int64{exampleAt.Unix()}
-	var daily []int64
+// answering gives the targets of r and those that stand in for them.
+func (in *inspection) answering(r *rule) []int32 {
+	var institutions []int32
 	for _, t := range r.targets {
 		if t.index < 0 {
 			continue
 		}
-		for _, w := range in.table.parties[t.index].windows {
+		institutions = append(institutions, t.index)
+		for _, s := range in.table.parties[t.index].standbys {
+			if s.index >= 0 {
+				institutions = append(institutions, s.index)
+			}
+		}
+	}
+	return institutions
+}
+
+func (in *inspection) beginnings(r *rule) []int64 {
+	starts := []int64{begins(r.span.and(in.horizon))}
+	var daily []int64
+	for _, institution := range in.answering(r) {
+		for _, w := range in.table.parties[institution].windows {
 			if w.span.from != always.from {
 				starts = append(starts, w.span.from)
 			}

@@ -27,6 +27,18 @@ func (in *inspection) checkGaps() {
 	}
 }
 
+// checkFamilies looks for families of the table that hide another of the same id, so that
+// what covers says is not what is checked.
+func (in *inspection) checkFamilies() {
+	for i, f := range in.table.file.families {
+		named := func(o family) bool { return o.id == f.id }
+		if slices.ContainsFunc(in.table.file.families[:i], named) || slices.ContainsFunc(builtInFamilies, named) {
+			in.report(DuplicateFamily, place{line: f.line, rule: f.id}, in.anyCode(nil),
+				"family %s is built in or defined already", f.id)
+		}
+	}
+}
+
 func (in *inspection) checkCover(c cover) {
 	at := slices.IndexFunc(in.families, func(f family) bool { return f.id == c.family })
 	if at < 0 {

@@ -171,10 +171,19 @@ func (in *inspection) checkTerm(r *rule, entry *Institution, at place) {
 	case entry.span.until < used.until:
 		in.report(TargetLapses, at, in.sampleAt(r, entry.span.until),
 			"rule %s goes on after the entry of target %s ends", r.id, entry.ID)
-	case entry.span.from > used.from && used.from != always.from:
-		in.report(TargetLapses, at, in.sampleAt(r, used.from),
+	case entry.span.from > begins(used) && used.has(begins(used)):
+		in.report(TargetLapses, at, in.sampleAt(r, begins(used)),
 			"rule %s begins before the entry of target %s", r.id, entry.ID)
 	}
+}
+
+// begins is the first instant of s; where nothing says from when on a table is meant, the
+// instant of examples.
+func begins(s span) int64 {
+	if s.from == always.from {
+		return exampleAt.Unix()
+	}
+	return s.from
 }
 
 // sampleAt is a query that r matches at an instant.

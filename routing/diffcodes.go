@@ -276,7 +276,7 @@ func (w *walk) when(r *region, times []span) string {
 		listed("country", r.country, anything)
 	}
 	listed("currency", r.currency, anything)
-	listed("scene", r.scene, anything)
+	listed("scene", r.scene, everyScene)
 	if !slices.Equal(r.callers, w.in.callers) {
 		var callers []string
 		for i := range w.new.register.institutions {

@@ -33,7 +33,7 @@
 //	      issuer: "004"           # how the issuer in the code begins (e-CNY operator)
 //	      country: CN
 //	      currency: "156"
-//	      scene: in_store
+//	      scene: in_store         # touch, online, cash_on_delivery, offline, cross_border
 //	      caller: [kitewallet]
 //	      amount_fen: {from: 0, below: 500000}
 //	    from: 2026-12-01

@@ -103,11 +103,13 @@ const (
 	AgreementShadowed  Kind = "agreement_shadowed"
 	StandbyCycle       Kind = "standby_cycle"
 	StandbyUnknown     Kind = "standby_unknown"
+	StandbyUnlicensed  Kind = "standby_unlicensed"
 	StandbyTwice       Kind = "standby_twice"
 	MaintenanceUnknown Kind = "maintenance_unknown"
 	MaintenanceEmpty   Kind = "maintenance_empty"
 	MaintenanceAll     Kind = "maintenance_of_all_targets"
 	UnknownFamily      Kind = "unknown_family"
+	DuplicateFamily    Kind = "duplicate_family"
 	Gap                Kind = "gap"
 	DateHole           Kind = "date_hole"
 	AmountHole         Kind = "amount_hole"
@@ -127,8 +129,9 @@ var severities = map[Kind]Severity{
 	RuleNoAgreement: Error, TargetNoAgreement: Warning,
 	DuplicateAgreement: Error, AgreementUnknown: Error, AgreementEmpty: Error,
 	AgreementUnused: Warning, AgreementShadowed: Warning,
-	StandbyCycle: Error, StandbyUnknown: Error, StandbyTwice: Error,
+	StandbyCycle: Error, StandbyUnknown: Error, StandbyUnlicensed: Error,
+	StandbyTwice:       Error,
 	MaintenanceUnknown: Error, MaintenanceEmpty: Error, MaintenanceAll: Warning,
-	UnknownFamily: Error, Gap: Error, DateHole: Error, AmountHole: Error,
+	UnknownFamily: Error, DuplicateFamily: Error, Gap: Error, DateHole: Error, AmountHole: Error,
 	CheckIncomplete: Warning,
 }

@@ -109,16 +109,10 @@ func (p *proof) scores(r *rule, q *Query) [][4]int {
 	return all
 }
 
-// ties says that only the order of the file decides between a and b for q.
-func (p *proof) ties(a, b *rule, q *Query) bool {
-	for _, x := range p.scores(a, q) {
-		for _, y := range p.scores(b, q) {
-			if x == y && !sameList(a, b) {
-				return true
-			}
-		}
-	}
-	return false
+// ties says that only the order of the file decides between a and b for q: both have the
+// best score that any rule has.
+func (p *proof) ties(a, b *rule, q *Query, best [4]int) bool {
+	return !sameList(a, b) && slices.Contains(p.scores(a, q), best) && slices.Contains(p.scores(b, q), best)
 }
 
 func (p *proof) enumerate() {
@@ -131,7 +125,7 @@ func (p *proof) enumerate() {
 		for at, b := range p.table.rules {
 			p.met[b] = p.met[b] || len(p.scores(b, q)) > 0
 			for _, a := range p.table.rules[:at] {
-				if !p.tied[a.id+" "+b.id] && p.ties(a, b, q) {
+				if !p.tied[a.id+" "+b.id] && p.ties(a, b, q, best.score) {
 					p.tied[a.id+" "+b.id] = true
 				}
 			}
@@ -194,7 +188,7 @@ func (p *proof) example(t *testing.T, f Finding) {
 	case ShadowedRule, RedundantRule, ShadowedPart:
 		shows = best.rule != r && len(p.scores(r, q)) > 0
 	case Overlap:
-		shows = p.ties(ruleNamed(p.table, strings.Fields(f.Message)[1]), r, q)
+		shows = p.ties(ruleNamed(p.table, strings.Fields(f.Message)[1]), r, q, best.score)
 	}
 	if !shows || p.table.Explain(q).Matched != (best.rule != nil) {
 		t.Errorf("%v: its code does not show it\n%s", f, p.text)

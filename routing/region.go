@@ -84,6 +84,9 @@ func listed(values []string) choice {
 	return choice{values: values}
 }
 
+// everyScene is the choice of every scene there is.
+var everyScene = listed(scenes)
+
 func (c choice) has(value string) bool { return slices.Contains(c.values, value) != c.but }
 func (c choice) empty() bool           { return !c.but && len(c.values) == 0 }
 

@@ -39,6 +39,10 @@ func shows(t *testing.T, table *Table, f Finding) {
 		if won.rule != rule || !refused(table, q, f, TargetUnlicensed) {
 			fail("the target is not left out")
 		}
+	case StandbyUnlicensed:
+		if !refused(table, q, f, TargetUnlicensed) {
+			fail("the standby is not left out")
+		}
 	case TargetNoAgreement, RuleNoAgreement:
 		if won.rule != rule || !refused(table, q, f, NoAgreement) {
 			fail("the target is not left out")

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"tongma/codec"
+	"tongma/switch/payment"
 )
 
 // What a table may hold, each refused by name when there is more.
@@ -83,6 +85,9 @@ func (d *document) table(root ast.Node) *tableFile {
 			file.fallback = &rule{id: "default", line: lineOf(node), span: always}
 			file.fallback.match.amount = always
 			d.mapping(node, "default", fields{"targets": d.targets(file.fallback)})
+			if len(file.fallback.targets) == 0 {
+				d.fault(node, "default: targets are missing")
+			}
 		},
 		"agreements": d.sequence("agreements", func(node ast.Node) {
 			file.agreements = append(file.agreements, d.agreement(node))
@@ -238,6 +243,7 @@ func (d *document) matchForm(node ast.Node, m *match) {
 	each("acquirer", m.acquirers, "1 to 15 digits", digits(1, prefixBytesMax))
 	each("country", m.countries, "ISO 3166-1 alpha-2 in capitals", isCountry)
 	each("currency", m.currencies, "ISO 4217, three digits", digits(3, 3))
+	each("scene", m.scenes, "one of "+names(scenes), isScene)
 }
 
 func isPrefix(s string) bool {
@@ -249,6 +255,17 @@ func isHost(s string) bool {
 }
 
 func isPath(s string) bool { return s[0] == '/' && !strings.ContainsAny(s, " #") }
+
+// scenes are the words for every scene of a payment.
+var scenes = func() []string {
+	var words []string
+	for s := payment.InStore; s <= payment.CrossBorder; s++ {
+		words = append(words, s.String())
+	}
+	return words
+}()
+
+func isScene(s string) bool { return slices.Contains(scenes, s) }
 
 func isCountry(s string) bool {
 	return len(s) == 2 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
@@ -328,6 +345,11 @@ func (d *document) agreement(node ast.Node) *agreement {
 		"until":       d.instant("until", &in.until),
 	})
 	a.span = in.span()
+	for _, scene := range a.scenes {
+		if !isScene(scene) {
+			d.fault(node, "scene: want one of %s, found %.40q", names(scenes), scene)
+		}
+	}
 	if a.id == "" || len(a.callers) == 0 || len(a.institutions) == 0 {
 		d.fault(node, "agreement: id, caller or institution is missing")
 	}

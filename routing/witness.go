@@ -40,7 +40,7 @@ func (t *Table) pick(r *region) (witness, bool) {
 		return witness{}, false
 	}
 	var found [2]bool
-	w.example.Scene, found[0] = r.scene.pick("in_store", "", "online", "touch")
+	w.example.Scene, found[0] = r.scene.pick()
 	w.example.Currency, found[1] = r.currency.pick(homeCurrency, "702", "344", "840", "392")
 	w.example.AmountFen = r.amount.from
 	if r.amount.has(exampleAmountFen) {

@@ -8,6 +8,7 @@ import (
 
 	"tongma/codec"
 	"tongma/routing"
+	"tongma/switch/payment"
 )
 
 // routeCommand is everything about routing tables: what can be asked of files, and what
@@ -94,7 +95,7 @@ type routeExplainCommand struct {
 	Caller    string `required:"" help:"Institution that scans the code, id of the register."`
 	AmountFen int64  `help:"Amount in fen; 0 is not known yet."`
 	Currency  string `help:"ISO 4217 number; the code's own, else 156."`
-	Scene     string `help:"Scene, such as in_store; empty for none."`
+	Scene     string `default:"in_store" help:"Scene; in_store where a payment names none."`
 	Payment   string `help:"Request id: decides whose share a payment falls to."`
 	At        string `help:"Instant, RFC 3339 or a date in Asia/Shanghai; now if left out."`
 	Rules     string `help:"Rule file of payment codes in place of the built-in one."`
@@ -142,6 +143,9 @@ func (c routeExplainCommand) Run() error {
 func (c *routeExplainCommand) validate() error {
 	if c.AmountFen < 0 {
 		return fmt.Errorf("--amount-fen: got %d, want 0 or more", c.AmountFen)
+	}
+	if _, known := payment.ParseScene(c.Scene); !known {
+		return fmt.Errorf("--scene: got %q, want in_store, touch, online, cash_on_delivery, offline or cross_border", c.Scene)
 	}
 	if c.Currency != "" && (len(c.Currency) != 3 || strings.Trim(c.Currency, "0123456789") != "") {
 		return fmt.Errorf("--currency: got %q, want an ISO 4217 number, such as 156", c.Currency)

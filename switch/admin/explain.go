@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -9,13 +10,14 @@ import (
 	"tongma/codec"
 	"tongma/routing"
 	"tongma/switch/engine"
+	"tongma/switch/payment"
 )
 
 // Question is one look-up that a person asks about. The code is read and forgotten.
 type Question struct {
 	Code      string `json:"code"`
 	Caller    string `json:"caller"`
-	Scene     string `json:"scene"`
+	Scene     string `json:"scene"`      // Empty is in_store, as of a payment.
 	AmountFen int64  `json:"amount_fen"` // 0 is not known yet.
 	Currency  string `json:"currency"`   // ISO 4217 number; empty takes the code's, then 156.
 	At        string `json:"at"`         // RFC 3339, or a date in Asia/Shanghai; empty is now.
@@ -55,6 +57,10 @@ func explainTable(c *call, a *engine.Act) (any, error) {
 }
 
 func explain(decoder *codec.Decoder, table *routing.Table, q *Question, at time.Time) (*Explained, error) {
+	scene := cmp.Or(q.Scene, payment.InStore.String())
+	if _, known := payment.ParseScene(scene); !known {
+		return nil, &Refusal{BodyInvalid, "scene is unknown"}
+	}
 	var code codec.Code
 	if err := decoder.Decode(q.Code, &code); err != nil {
 		var fault *codec.Error
@@ -63,7 +69,7 @@ func explain(decoder *codec.Decoder, table *routing.Table, q *Question, at time.
 		}
 		return nil, &Refusal{BodyInvalid, "code cannot be read"}
 	}
-	e := table.Explain(&routing.Query{Code: &code, Text: strings.Trim(q.Code, " \t\r\n"), Caller: q.Caller, Scene: q.Scene,
+	e := table.Explain(&routing.Query{Code: &code, Text: strings.Trim(q.Code, " \t\r\n"), Caller: q.Caller, Scene: scene,
 		AmountFen: q.AmountFen, Currency: q.Currency, At: at})
 	var text strings.Builder
 	if err := e.Write(&text); err != nil {
