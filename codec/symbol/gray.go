@@ -3,7 +3,6 @@ package symbol
 import (
 	"image"
 	"image/color"
-	"math"
 
 	"github.com/makiuchi-d/gozxing"
 )
@@ -88,13 +87,17 @@ func onWhite(c color.Color) uint8 {
 
 // at is the grey value between pixels, whose centres lie at halves. Outside, the edge counts.
 func (g gray) at(x, y float64) float64 {
-	x, y = x-0.5, y-0.5
-	x0, y0 := math.Floor(x), math.Floor(y)
-	fx, fy := x-x0, y-y0
-	left, right := clamp(int(x0), g.width), clamp(int(x0)+1, g.width)
-	upper, lower := clamp(int(y0), g.height)*g.width, clamp(int(y0)+1, g.height)*g.width
-	top := float64(g.pix[upper+left])*(1-fx) + float64(g.pix[upper+right])*fx
-	bottom := float64(g.pix[lower+left])*(1-fx) + float64(g.pix[lower+right])*fx
+	x, y = min(max(x-0.5, 0), float64(g.width-1)), min(max(y-0.5, 0), float64(g.height-1))
+	column, row := int(x), int(y)
+	fx, fy := x-float64(column), y-float64(row)
+	upper := g.pix[row*g.width:]
+	lower := upper
+	if row+1 < g.height {
+		lower = upper[g.width:]
+	}
+	right := min(column+1, g.width-1)
+	top := float64(upper[column])*(1-fx) + float64(upper[right])*fx
+	bottom := float64(lower[column])*(1-fx) + float64(lower[right])*fx
 	return top*(1-fy) + bottom*fy
 }
 

@@ -12,10 +12,10 @@ import (
 // the lines lie and where their bars begin and end is found here, between pixels, because
 // gozxing scans rows only, stops at the first symbol and counts whole pixels.
 type sweep struct {
-	degrees   float64 // The lines' direction: 0 is to the right, 90 down.
-	spacing   float64 // Pixels from line to line.
-	thickness int     // Pixels across the line that are taken together.
-	attempts  *int    // How often a row may still be given to gozxing.
+	degrees  float64 // The lines' direction: 0 is to the right, 90 down.
+	spacing  float64 // Pixels from line to line.
+	taps     int     // Places across the line that are taken together, tapPixels apart.
+	attempts *int    // How often a row may still be given to gozxing.
 }
 
 // The measures of Code 128 in modules (ISO/IEC 15417): a character has 11 in 6 elements of
@@ -25,7 +25,8 @@ const (
 	characterElements = 6
 	quietModules      = 5 // Half the quiet zone of the standard, as gozxing.
 	elementsMax       = characterElements*(2*code128CharactersMax+4) + 1
-	linesMin          = 2    // Lines that have to agree: a checksum of 103 values alone is weak.
+	linesMin          = 2 // Lines that have to agree: a checksum of 103 values alone is weak.
+	tapPixels         = 1.5
 	lineStep          = 0.5  // Pixels from sample to sample.
 	attemptsMax       = 4000 // Rows given to gozxing for a picture; a symbol takes one for each line.
 )
@@ -37,31 +38,64 @@ type hit struct {
 	start, stop place
 }
 
-// read finds the symbols along the lines of s, in both directions.
+// views are the ways to see a line: dark on light or the reverse, from either end.
+type view struct{ inverted, backward bool }
+
+var views = [4]view{{false, false}, {false, true}, {true, false}, {true, true}}
+
+// read finds the symbols along the lines of s in all views.
 func (s sweep) read(g gray) []found {
 	sin, cos := math.Sincos(s.degrees * math.Pi / 180)
 	along, across := place{cos, sin}, place{-sin, cos}
 	middle := place{float64(g.width) / 2, float64(g.height) / 2}
 	half := (math.Abs(sin)*float64(g.width) + math.Abs(cos)*float64(g.height)) / 2
-	var forward, backward []hit
+	var hits [len(views)][]hit
 	for i, t := 0, -half+s.spacing/2; t < half; i, t = i+1, t+s.spacing {
 		from, to, ok := clip(g, middle.plus(across, t), along)
 		if !ok {
 			continue
 		}
-		edges := findEdges(s.profile(g, from, to, along, across))
-		for _, span := range s.decode(edges) {
-			forward = append(forward, hit{span.text, i,
-				from.plus(along, span.start*lineStep), from.plus(along, span.stop*lineStep)})
-		}
-		length := float64(int(from.to(to)/lineStep)) + 1
-		for _, span := range s.decode(edges.reversed(length)) {
-			backward = append(backward, hit{span.text, -i,
-				from.plus(along, (length-span.start)*lineStep), from.plus(along, (length-span.stop)*lineStep)})
+		values := s.profile(g, from, to, along, across)
+		turns := findTurns(values)
+		for v, view := range views {
+			hits[v] = append(hits[v], s.look(view, values, turns, hit{line: i, start: from, stop: to})...)
 		}
 	}
-	slices.Reverse(backward) // So that lines come from the symbol's own upper edge.
-	return append(gather(forward), gather(backward)...)
+	var all []found
+	for v, view := range views {
+		if view.backward { // So that lines come from the symbol's own upper edge.
+			slices.Reverse(hits[v])
+		}
+		for _, group := range gather(hits[v]) {
+			if f := newBars(g, group).found(); !slices.ContainsFunc(all, f.same) {
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+// look finds the symbols of one line, which is given as a hit from end to end.
+func (s sweep) look(view view, values []float64, turns []int, line hit) []hit {
+	e := findEdges(values, turns, !view.inverted)
+	length := line.start.to(line.stop) / lineStep
+	if view.backward {
+		e = e.reversed(length)
+	}
+	var hits []hit
+	for _, span := range s.decode(e) {
+		start, stop := span.start/length, span.stop/length
+		if view.backward {
+			start, stop = 1-start, 1-stop
+		}
+		hits = append(hits, hit{span.text, line.line, line.at(start), line.at(stop)})
+	}
+	return hits
+}
+
+// at is the place at a share of the way from start to stop.
+func (h hit) at(share float64) place {
+	return place{h.start.x + (h.stop.x-h.start.x)*share, h.start.y + (h.stop.y-h.start.y)*share}
 }
 
 // clip is the part of a line through p that lies in the picture.
@@ -81,17 +115,17 @@ func clip(g gray, p, along place) (from, to place, ok bool) {
 	return p.plus(along, low), p.plus(along, high), high-low > characterModules
 }
 
-// profile is the grey values along a line, each the mean across its thickness.
+// profile is the grey values along a line, each the mean of its taps.
 func (s sweep) profile(g gray, from, to, along, across place) []float64 {
 	values := make([]float64, int(from.to(to)/lineStep)+1)
 	for i := range values {
 		p := from.plus(along, float64(i)*lineStep)
 		sum := 0.0
-		for j := range s.thickness {
-			q := p.plus(across, float64(j)-float64(s.thickness-1)/2)
+		for j := range s.taps {
+			q := p.plus(across, tapPixels*(float64(j)-float64(s.taps-1)/2))
 			sum += g.at(q.x, q.y)
 		}
-		values[i] = sum / float64(s.thickness)
+		values[i] = sum / float64(s.taps)
 	}
 	return values
 }
@@ -108,18 +142,18 @@ func (e edges) reversed(length float64) edges {
 	return out
 }
 
-// findEdges follows the values from peak to valley to peak. An edge lies where half the
-// way between the two is passed: blur and slow changes of light do not move it.
-func findEdges(values []float64) edges {
-	turns := findTurns(values)
+// findEdges goes from peak to valley to peak. An edge lies where half the way between the
+// two is passed: blur and slow changes of light do not move it. The first one falls, or
+// rises where light is read as dark.
+func findEdges(values []float64, turns []int, falls bool) edges {
 	var out edges
 	for i := 1; i < len(turns); i++ {
 		a, b := turns[i-1], turns[i]
-		half := (values[a] + values[b]) / 2
 		falling := values[a] > values[b]
-		if !falling && len(out) == 0 {
+		if falling != falls && len(out) == 0 {
 			continue // The line begins in the dark.
 		}
+		half := (values[a] + values[b]) / 2
 		for j := a; j < b; j++ {
 			if (values[j+1] <= half) == falling && (values[j] > half) == falling {
 				out = append(out, float64(j)+(half-values[j])/(values[j+1]-values[j]))
@@ -280,14 +314,14 @@ func fromLatin1(text string) string {
 }
 
 // gather joins the hits of one symbol, which follow each other from line to line.
-func gather(hits []hit) []found {
-	const linesMissing = 8 // Lines between two hits that dirt may spoil.
+func gather(hits []hit) [][]hit {
+	const linesMissing = 4 // Lines between two hits that dirt may spoil.
 	var groups [][]hit
 	for _, h := range hits {
 		near := func(group []hit) bool {
 			last := group[len(group)-1]
 			reach := 0.2 * h.start.to(h.stop)
-			return last.text == h.text && h.line-last.line <= linesMissing &&
+			return last.text == h.text && max(h.line-last.line, last.line-h.line) <= linesMissing &&
 				last.start.to(h.start) < reach && last.stop.to(h.stop) < reach
 		}
 		if i := slices.IndexFunc(groups, near); i >= 0 {
@@ -296,12 +330,5 @@ func gather(hits []hit) []found {
 			groups = append(groups, []hit{h})
 		}
 	}
-	var all []found
-	for _, group := range groups {
-		if len(group) >= linesMin {
-			first, last := group[0], group[len(group)-1]
-			all = append(all, found{KindCode128, first.text, [4]place{first.start, first.stop, last.stop, last.start}})
-		}
-	}
-	return all
+	return slices.DeleteFunc(groups, func(group []hit) bool { return len(group) < linesMin })
 }

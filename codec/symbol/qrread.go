@@ -18,17 +18,26 @@ func readQR(g gray, radius int) []found {
 	spots := findFinders(bits)
 	var all []found
 	used := map[spot]bool{}
+	failures := 0
 	for _, c := range findCorners(spots) {
 		if used[c.upperLeft] || used[c.upperRight] || used[c.lowerLeft] {
 			continue
 		}
-		if f, ok := readCorner(g, bits, c); ok {
+		if failures >= failuresMax {
+			break
+		}
+		if f, ok := readCorner(g, bits, c); !ok {
+			failures++
+		} else {
 			all = append(all, f)
 			used[c.upperLeft], used[c.upperRight], used[c.lowerLeft] = true, true, true
 		}
 	}
 	return all
 }
+
+// failuresMax is how many corners of a picture may turn out to be none: noise has plenty.
+const failuresMax = 40
 
 // readCorner tries the sizes that the distance of the finder patterns allows.
 func readCorner(g gray, bits *gozxing.BitMatrix, c corner) (found, bool) {
@@ -216,6 +225,9 @@ func (t grid) pixel(column, row float64) (x, y float64) {
 
 // readGrid reads the modules and decodes them.
 func readGrid(g gray, t grid) (found, bool) {
+	if !t.within(g) {
+		return found{}, false
+	}
 	values := t.sample(g)
 	bits, err := gozxing.NewSquareBitMatrix(t.dimension)
 	if err != nil {
@@ -237,6 +249,20 @@ func readGrid(g gray, t grid) (found, bool) {
 // levelModules is how far around a module its threshold looks: light that falls unevenly
 // on paper changes slowly, and masks keep light and dark in balance over such a field.
 const levelModules = 7
+
+// within reports whether the corners lie in the picture, but for a few modules that may be
+// cut off: a wrong corner's perspective can send them to the horizon.
+func (t grid) within(g gray) bool {
+	slack := float64(g.width+g.height) / 20
+	for _, corner := range t.corners(false) {
+		inside := corner.x > -slack && corner.x < float64(g.width)+slack &&
+			corner.y > -slack && corner.y < float64(g.height)+slack
+		if !inside { // Also what is not a number.
+			return false
+		}
+	}
+	return true
+}
 
 // sample gives the grey value of each module: the mean of its inner part.
 func (t grid) sample(g gray) gray {

@@ -77,6 +77,8 @@ const radius = 16
 const (
 	sideMin = 100
 	sideMax = 800
+	// thoroughPixels is the largest picture in which dirt is fought.
+	thoroughPixels = 2 << 20
 )
 
 // plain looks for QR at every size, and for Code 128 along rows, columns and slopes.
@@ -86,39 +88,53 @@ func (s *search) plain() {
 		s.add(float64(n), readQR(g, radius))
 		s.add(float64(n), readQR(g.inverted(), radius))
 	}
-	s.bars(3, 15)
+	s.bars(1, 3, 15, false)
 }
 
-// bars sweeps a picture of at most about a megapixel.
-func (s *search) bars(thickness int, step float64) {
-	n := max(1, max(s.picture.width, s.picture.height)/1200)
+// bars sweeps a picture of at most about a megapixel, reduced times smaller, in directions
+// step degrees apart.
+func (s *search) bars(reduced, taps int, step float64, firstOnly bool) {
+	n := reduced * max(1, max(s.picture.width, s.picture.height)/1200)
 	g := s.picture.reduced(n)
-	for _, g := range []gray{g, g.inverted()} {
-		spacing := max(2, float64(max(g.width, g.height))/200)
-		for degrees := 0.0; degrees < 180; degrees += step {
-			s.add(float64(n), sweep{degrees, spacing, thickness, &s.attempts}.read(g))
-		}
-	}
-}
-
-// thorough fights noise, blur and modules of hardly more than a pixel.
-func (s *search) thorough() {
-	attempts := []func() (gray, float64){
-		func() (gray, float64) { return s.picture.blurred(1), 1 },
-		func() (gray, float64) { return s.picture.median(), 1 },
-		func() (gray, float64) { return s.picture.blurred(2), 1 },
-		func() (gray, float64) { return s.picture.enlarged(2), 0.5 },
-	}
-	for i, attempt := range attempts {
-		if len(s.found) > 0 || i == 3 && max(s.picture.width, s.picture.height) > sideMax {
+	spacing := max(3, float64(max(g.width, g.height))/160)
+	for degrees := 0.0; degrees < 180; degrees += step {
+		s.add(float64(n), sweep{degrees, spacing, taps, &s.attempts}.read(g))
+		if firstOnly && len(s.found) > 0 {
 			return
 		}
-		g, scale := attempt()
-		s.add(scale, readQR(g, radius))
-		s.add(scale, readQR(g.inverted(), radius))
 	}
-	if len(s.found) == 0 {
-		s.bars(9, 7.5)
+}
+
+// thorough fights noise, blur and modules of hardly more than a pixel. It stops at the
+// first attempt that finds something, and does not look at more than about two megapixels:
+// dirt of single pixels is gone after that.
+func (s *search) thorough() {
+	n := 1
+	for s.picture.width/n*(s.picture.height/n) > thoroughPixels {
+		n++
+	}
+	g := s.picture.reduced(n)
+	attempts := []func() (gray, float64){
+		func() (gray, float64) { return g.blurred(1), 1 },
+		func() (gray, float64) { return g.median(), 1 },
+		func() (gray, float64) { return g.blurred(2), 1 },
+		func() (gray, float64) { return g.enlarged(2), 0.5 },
+	}
+	if max(g.width, g.height) > sideMax {
+		attempts = attempts[:3]
+	}
+	for _, attempt := range attempts {
+		clean, scale := attempt()
+		s.add(scale*float64(n), readQR(clean, radius))
+		s.add(scale*float64(n), readQR(clean.inverted(), radius))
+		if len(s.found) > 0 {
+			return
+		}
+	}
+	for _, reduced := range [2]int{2, 1} {
+		if len(s.found) == 0 {
+			s.bars(reduced, 7, 7.5, true)
+		}
 	}
 }
 
