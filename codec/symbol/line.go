@@ -67,9 +67,7 @@ func (s sweep) read(g gray) []found {
 			slices.Reverse(hits[v])
 		}
 		for _, group := range gather(hits[v]) {
-			if f := newBars(g, group).found(); !slices.ContainsFunc(all, f.same) {
-				all = append(all, f)
-			}
+			all = merge(all, newBars(g, group).found())
 		}
 	}
 	return all

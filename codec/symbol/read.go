@@ -146,10 +146,29 @@ func (s *search) add(scale float64, all []found) {
 			f.corners[i].x *= scale
 			f.corners[i].y *= scale
 		}
-		if !slices.ContainsFunc(s.found, f.same) {
-			s.found = append(s.found, f)
+		s.found = merge(s.found, f)
+	}
+}
+
+// merge adds f; of several sights of one symbol the largest stays. A tall Code 128 of few
+// characters can be read along its diagonal, which shows next to nothing of its bars.
+func merge(all []found, f found) []found {
+	kept := all[:0:0]
+	for _, other := range all {
+		switch {
+		case !f.same(other):
+			kept = append(kept, other)
+		case other.area() >= f.area():
+			f = other
 		}
 	}
+	return append(kept, f)
+}
+
+// area is in square pixels.
+func (f found) area() float64 {
+	a, b := f.corners[2].plus(f.corners[0], -1), f.corners[3].plus(f.corners[1], -1)
+	return math.Abs(a.x*b.y-a.y*b.x) / 2
 }
 
 // same reports whether two are one symbol: of one kind and text, the middle of one within
