@@ -5,12 +5,35 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 )
 
 const payerCode = "134567890123456789"
+
+// TestPicturesOfOtherPrograms reads what qrencode and zint drew; testdata/README.md says how.
+func TestPicturesOfOtherPrograms(t *testing.T) {
+	t.Parallel()
+	f := func(name string, kind Kind, text string) {
+		t.Helper()
+		file, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantOnly(t, file, kind, text)
+	}
+	f("qrencode-merchant.png", KindQR, merchantCode)
+	f("qrencode-kanji.png", KindQR, "日本")
+	f("qrencode-digits.png", KindQR, "0112345678901234567")
+	f("qrencode-512.png", KindQR, strings.Repeat("0123456789ABCDEF", 32))
+	f("zint-utf8.png", KindQR, "收款码 ¥1")
+	f("zint-digits.png", KindCode128, payerCode)
+	f("zint-rotated.png", KindCode128, "fp0123456789abcdef0123456789abcdef1")
+	f("zint-latin1.png", KindCode128, "Zoë é")
+	f("zint-reversed.png", KindCode128, "6212345678901234567")
+}
 
 func TestRotatedPicturesAreRead(t *testing.T) {
 	t.Parallel()

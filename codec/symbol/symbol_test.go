@@ -11,7 +11,7 @@ import (
 	"tongma/codec"
 )
 
-// merchantCode is an EMVCo code of UnionPay with a name in Chinese, made up.
+// merchantCode has the form of an EMVCo merchant code with a name in Chinese, made up.
 const merchantCode = "00020101021226350016COM.EXAMPLE.DEMO0111DEMO-STORE152045411530315654041.005802CN" +
 	"5905幸福咖啡店6007BEIJING6304A13F"
 
