@@ -128,8 +128,8 @@ func (in *inspection) asCaller(a *agreement) witness {
 
 // checkPayable looks whether anyone may pay the codes that r sends to its targets.
 func (in *inspection) checkPayable(r *rule) {
-	if r.span.empty() {
-		return
+	if r.span.empty() || in.callerless(r) {
+		return // Said already.
 	}
 	var bare []*target
 	for i := range r.targets {

@@ -74,8 +74,8 @@ func outranking(c *claim, relatives []claim) []claim {
 func (in *inspection) reportPair(a, b *claim, w witness) {
 	if a.target >= 0 && b.target >= 0 {
 		in.report(DuplicateEntry, b.place(), w,
-			"prefix %s of list %s goes to %s on line %d of its list and to %s here",
-			b.prefix, b.clause.rule.id, a.targets()[0].institution, a.line,
+			"prefix %s of list %s goes to %s on line %d of list %s and to %s here",
+			b.prefix, b.clause.rule.id, a.targets()[0].institution, a.line, a.clause.rule.id,
 			b.targets()[0].institution)
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"tongma/codec"
 )
@@ -59,9 +60,24 @@ func (in *inspection) checkConditions(r *rule) {
 	}
 }
 
-// callerless says that r names callers and none of them could call.
+// callerless says that r names callers and none of them could call while r is in force.
 func (in *inspection) callerless(r *rule) bool {
-	return r.callers != nil && in.callers.and(r.callers).empty()
+	if r.callers == nil {
+		return false
+	}
+	for i := range in.table.register.institutions {
+		if r.callers.has(int32(i)) && in.callsDuring(int32(i), r.span) {
+			return false
+		}
+	}
+	return true
+}
+
+// callsDuring says that an institution may call at some instant of a rule.
+func (in *inspection) callsDuring(institution int32, rule span) bool {
+	within := rule.and(in.horizon)
+	return in.callers.has(institution) &&
+		(within.empty() || !within.and(in.table.register.institutions[institution].span).empty())
 }
 
 // contradiction says why no code at all could meet the conditions of r.
@@ -112,7 +128,8 @@ func (in *inspection) checkCallers(r *rule) {
 		case !found:
 			in.report(UnknownCaller, placeOf(r), w,
 				"rule %s names caller %s, which is not in the register", r.id, caller)
-		case !in.callers.has(i):
+		case !in.callsDuring(i, r.span):
+			w.example.At = time.Unix(begins(r.span.and(in.horizon)), 0).UTC()
 			in.report(UnlicensedCaller, placeOf(r), w,
 				"rule %s names caller %s, which has no licence in force", r.id, caller)
 		}
