@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"tongma/bench/codec"
 	"tongma/bench/payments"
 	"tongma/bench/routing"
 )
@@ -20,6 +21,7 @@ import (
 // benchmarks is the list of what can be measured: name, and the function that takes
 // the remaining arguments.
 var benchmarks = map[string]func(args []string) error{
+	"codec":    codec.Run,
 	"routing":  routing.Run,
 	"payments": payments.Run,
 }

@@ -11,11 +11,11 @@ import (
 // to as far as they go, {code:word} letters, digits, hyphens and underscores, {rest:any} and
 // only at the end what is left, possibly nothing.
 type pathForm struct {
-	steps []pathStep
-	// literal is what the path begins with; fixed counts the characters whose place is given.
-	literal string
-	fixed   int
-	open    bool // It ends in {name:any}.
+	steps    []pathStep
+	literal  string // What the path begins with.
+	literals int    // Characters that stand for themselves.
+	fixed    int    // Those, and the ones of parts with a number.
+	open     bool   // It ends in {name:any}.
 }
 
 // pathStep is one piece of a path: a literal or a named part.
@@ -68,6 +68,7 @@ func (p *pathForm) add(step pathStep) {
 	if len(p.steps) == 0 {
 		p.literal = step.literal
 	}
+	p.literals += len(step.literal)
 	p.fixed += len(step.literal) + step.count
 	p.open = step.any
 	p.steps = append(p.steps, step)

@@ -35,7 +35,7 @@ func (r *linkRule) settle() {
 	if r.path.open {
 		end = 0
 	}
-	r.before = precedence{r.rank, r.path.fixed, end, len(r.needs), int(r.trust)}
+	r.before = precedence{r.rank, r.path.literals, r.path.fixed, end, len(r.needs), int(r.trust)}
 }
 
 // linkIndex finds rules by scheme and host, then by what the path begins with.
@@ -115,25 +115,29 @@ func (h *hostLinks) find(l *linkText, spans *[pathStepsMax]span) *linkRule {
 		}
 		return nil
 	}
-	best := len(h.rules)
-	for _, size := range h.lengths {
+	best, asked := len(h.rules), 0
+	for at := len(h.lengths) - 1; at >= 0; at-- {
+		size := h.lengths[at]
 		if size > len(l.path) {
-			break
+			continue
 		}
 		for _, i := range h.starts[l.path[:size]] {
 			if int(i) >= best {
 				break // What follows goes after the best so far.
 			}
-			if h.rules[i].fits(l, spans) {
-				best = int(i)
+			if asked = int(i); h.rules[i].fits(l, spans) {
+				best = asked
 				break
 			}
 		}
 	}
-	if best == len(h.rules) || !h.rules[best].fits(l, spans) { // Spans are those of the last one asked.
+	if best == len(h.rules) {
 		return nil
 	}
-	return h.rules[best]
+	if r := h.rules[best]; asked == best || r.fits(l, spans) { // Spans are those of the last one asked.
+		return r
+	}
+	return nil // Not reached: it did fit.
 }
 
 // fits reports whether the link has the rule's form, its host aside.

@@ -44,7 +44,7 @@ func (r *payRule) settle() {
 	if r.plain {
 		shape = 0
 	}
-	r.before = precedence{r.rank, r.prefix, r.pattern.min - r.pattern.max, shape, int(r.trust)}
+	r.before = precedence{r.rank, r.prefix, r.pattern.min - r.pattern.max, shape, int(r.trust), 0}
 }
 
 // indexedPrefixMax is how many digits of a prefix find its rules; what is longer is compared

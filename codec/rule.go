@@ -38,12 +38,12 @@ func (r *rule) agrees(other *rule) bool {
 
 // precedence is what decides where two rules of a kind fit one code, its first difference
 // first. The order in the file never does.
-type precedence [5]int
+type precedence [6]int
 
 // payPrecedence and linkPrecedence name what the places of a precedence hold.
 var (
-	payPrecedence  = [5]string{"rank", "longer prefix", "fewer lengths", "pattern", "trust"}
-	linkPrecedence = [5]string{"rank", "more of the path", "an end", "query", "trust"}
+	payPrecedence  = [6]string{"rank", "longer prefix", "fewer lengths", "pattern", "trust"}
+	linkPrecedence = [6]string{"rank", "more literal characters", "more characters in their place", "an end", "query", "trust"}
 )
 
 // compare is above zero where p goes before other; by is the place that decided.

@@ -19,7 +19,7 @@ import (
 const (
 	rulesBytesMax = 16 << 20
 	rulesDepthMax = 32 // Nested [ and { in YAML.
-	overlapsMax   = 10000
+	overlapsMax   = 100000
 
 	payRulesMax         = 200000 // Prefixes count one by one.
 	linkRulesMax        = 20000
