@@ -17,8 +17,11 @@ func splitLink(text string) linkText {
 	i := strings.Index(text, "://")
 	l := linkText{uri: text[:i], at: i + 3}
 	end := l.at
-	for end < len(text) && text[end] != '/' && text[end] != '?' && text[end] != '#' {
+	for end < len(text) && characters[text[end]]&isHost != 0 {
 		end++
+	}
+	for end < len(text) && text[end] != '/' && text[end] != '?' && text[end] != '#' {
+		end++ // No host: what it holds instead is found later.
 	}
 	l.host, l.path = text[l.at:end], text[end:]
 	l.cut()
@@ -76,16 +79,15 @@ func (d *Decoder) decodeLink(text string, into *Code) error {
 		pathAt = l.at - 1
 	}
 	into.Scheme, into.Issuer, into.Static, into.Rule = best.scheme, best.issuer, !best.dynamic, best.id
-	into.Fields = append(into.Fields,
-		Field{Path: "host", Name: "host", Value: l.host, Offset: l.at},
-		Field{Path: "path", Name: "path", Value: text[pathAt:], Offset: pathAt},
-		Field{Path: "uri", Name: "scheme of the link", Value: l.uri})
+	into.add("host", "host", l.host, l.at)
+	into.add("path", "path", text[pathAt:], pathAt)
+	into.add("uri", "scheme of the link", l.uri, 0)
 	for i := range best.path.steps {
 		step := &best.path.steps[i]
 		if step.part.name == "" {
 			continue
 		}
-		from, to := pathAt+spans[i].from, pathAt+spans[i].to
+		from, to := pathAt+int(spans[i].from), pathAt+int(spans[i].to)
 		if step.any && best.payload != "" {
 			return into.takePayload(text[from:to], from)
 		}
@@ -230,7 +232,7 @@ func (c *Code) takeQuery(r *linkRule, query string, at int) error {
 // takePart notes a part of a link and what it means. Escapes stay in the field and are
 // resolved in what the merchant is called.
 func (c *Code) takePart(p *linkPart, value string, at int, currency string) error {
-	c.Fields = append(c.Fields, Field{Path: p.path, Name: p.name, Value: value, Offset: at})
+	c.add(p.path, p.name, value, at)
 	switch p.role {
 	case roleNone:
 	case roleIssuer:

@@ -120,8 +120,8 @@ var linkRoles = map[string]role{
 	"merchant name": roleName, "category": roleCategory, "amount": roleAmount,
 }
 
-// span is a piece of a text in bytes.
-type span struct{ from, to int }
+// span is a piece of a text in bytes. No text is longer than textMax.
+type span struct{ from, to uint16 }
 
 // match reports whether path, without a query, has the form, and notes in spans where the
 // pieces of it lie. A part takes as much as it can: what follows cannot begin with the same.
@@ -132,7 +132,7 @@ func (p *pathForm) match(path string, spans *[pathStepsMax]span) bool {
 		if to < 0 {
 			return false
 		}
-		spans[i], at = span{at, to}, to
+		spans[i], at = span{uint16(at), uint16(to)}, to
 	}
 	return at == len(path)
 }

@@ -208,7 +208,7 @@ func (r *merchantReader) root() *Error {
 			return err
 		}
 		value := text[from:to]
-		into.Fields = append(into.Fields, Field{Path: path, Name: e.name, Value: value, Offset: from})
+		into.add(path, e.name, value, from)
 		if err := r.take(id, value, from); err != nil {
 			return err
 		}
@@ -313,7 +313,7 @@ func (r *merchantReader) rootTemplate(id, from, to int) *Error {
 // empty notes a template of length 00. It stands among the fields, without a value,
 // since it has no parts to stand for it.
 func (r *merchantReader) empty(path, name string, at int) {
-	r.into.Fields = append(r.into.Fields, Field{Path: path, Name: name, Offset: at})
+	r.into.add(path, name, "", at)
 	r.deviate(deviationEmpty, path, at)
 }
 
@@ -358,7 +358,7 @@ func (r *merchantReader) template(row *pathRow, l *layout, from, to int) (seen i
 			return seen, err
 		}
 		value := text[from:end]
-		into.Fields = append(into.Fields, Field{Path: path, Name: e.name, Value: value, Offset: from})
+		into.add(path, e.name, value, from)
 		if e.role != roleNone {
 			into.setRole(e.role, value)
 		}

@@ -12,11 +12,11 @@ func (d *Decoder) decodePayCode(text string, into *Code) error {
 		return &Error{Code: CodeUnknown, Found: "a prefix and length of no scheme", Want: "a known payer's code"}
 	}
 	into.Scheme, into.Issuer, into.Rule = best.scheme, best.issuer, best.id
-	into.Fields = append(into.Fields, Field{Path: "code", Name: best.name, Value: text})
+	into.add("code", best.name, text, 0)
 	for i := range best.parts {
 		part := &best.parts[i]
 		value := text[part.from:part.to]
-		into.Fields = append(into.Fields, Field{Path: part.path, Name: part.name, Value: value, Offset: part.from})
+		into.add(part.path, part.name, value, part.from)
 		if part.issuer {
 			into.Issuer = value
 		}
