@@ -91,6 +91,19 @@ func TestDecodeCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	f(0, `"rule":"alipay-order"`, "--json", picture)
+	drawn := filepath.Join(directory, "drawn.png")
+	if out, err := exec.Command(file, "draw", "--symbol", "code128", "--format", "png", "--out", drawn, "6223010512345678901").CombinedOutput(); err != nil {
+		t.Errorf("draw: %v, %s", err, out)
+	}
+	f(0, `"scheme":"unionpay"`, "--json", drawn)
+	if out, err := exec.Command(file, "draw", "hello").CombinedOutput(); err == nil || !strings.Contains(string(out), "no payment code") {
+		t.Errorf("draws what is no code: %v, %s", err, out)
+	}
+	for _, format := range []string{"terminal", "svg"} {
+		if out, err := exec.Command(file, "draw", "--format", format, "6223010512345678901").Output(); err != nil || len(out) < 500 {
+			t.Errorf("draw as %s: %v, %d bytes", format, err, len(out))
+		}
+	}
 	if err := os.WriteFile(picture, png.Bytes()[:png.Len()/2], 0o600); err != nil {
 		t.Fatal(err)
 	}

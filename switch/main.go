@@ -23,6 +23,7 @@ type commands struct {
 	Journal     journalCommand     `cmd:"" help:"Look after a journal."`
 	Route       routeCommand       `cmd:"" help:"Check a routing table, explain where a code goes."`
 	Decode      decodeCommand      `cmd:"" help:"Say what a payment code is."`
+	Draw        drawCommand        `cmd:"" help:"Draw a payment code as QR or Code 128."`
 	Version     versionCommand     `cmd:"" help:"Print the version of this build."`
 }
 
