@@ -74,7 +74,7 @@ func isPrefix(s string) bool {
 }
 
 func isHost(s string) bool {
-	return s == fold(s) && !strings.ContainsAny(s, "/:@? #") && strings.Contains(s, ".")
+	return s == fold(s) && !strings.ContainsAny(s, "/:@? #")
 }
 
 func isPath(s string) bool { return s[0] == '/' && !strings.ContainsAny(s, " #") }
