@@ -1,17 +1,23 @@
 package routing
 
-import "sort"
+import (
+	"sort"
+	"sync"
+)
 
 // checkReach looks for rules, parts of rules and lines of lists that are never chosen
 // because others above them take every code first.
 func (in *inspection) checkReach() {
 	buried := make(map[*rule][]claim) // Claims that are never chosen.
-	judge := func(c *claim, relatives []claim) {
-		over := above(c, relatives)
+	judge := func(c *claim, relatives func() []claim) {
+		parts := in.parts(c)
+		if in.decides(c, parts) {
+			return
+		}
+		over := above(c, relatives())
 		if len(over) == 0 {
 			return
 		}
-		parts := in.parts(c)
 		var reached bool
 		answered := in.ask(func() {
 			for i := range parts {
@@ -29,14 +35,34 @@ func (in *inspection) checkReach() {
 		}
 		buried[c.clause.rule] = append(buried[c.clause.rule], *c)
 	}
-	in.eachPrefixed(judge)
-	all := in.allClaims()
+	in.eachPrefixed(func(c *claim, relatives []claim) {
+		judge(c, func() []claim { return relatives })
+	})
+	all := sync.OnceValue(in.allClaims)
 	for i := range in.claims.others {
-		judge(&in.claims.others[i], all(&in.claims.others[i]))
+		c := &in.claims.others[i]
+		judge(c, func() []claim { return all()(c) })
 	}
 	for _, r := range in.table.rules {
 		in.reportBuried(r, buried[r])
 	}
+}
+
+// decides says that c is chosen for the first code of one of its parts. Mostly it is, and
+// nothing has to be cut: a long list under a default would be written out whole.
+func (in *inspection) decides(c *claim, parts []region) bool {
+	for i := range parts {
+		w, ok := in.table.pick(&parts[i])
+		if !ok {
+			continue
+		}
+		p := in.table.probe(w.query())
+		best := in.table.match(&p)
+		if best.clause == c.clause && in.table.lineOf(&best) == int(c.line) {
+			return true
+		}
+	}
+	return false
 }
 
 // alive says that r claims codes beside those buried: a combination of its values that no

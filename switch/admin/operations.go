@@ -131,7 +131,9 @@ func activateTable(c *call, a *engine.Act) (any, error) {
 
 func rollbackTable(c *call, a *engine.Act) (any, error) {
 	return c.decide(a, func(l *Life) (err error) {
-		a.Subject, err = l.Rollback(a.Who, a.Time)
+		if a.Subject, err = l.Rollback(a.Who, a.Time); err == nil {
+			l.full(a)
+		}
 		return err
 	})
 }
