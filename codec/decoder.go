@@ -54,10 +54,23 @@ func (d *Decoder) DecodeWith(profile Profile, text string, into *Code) error {
 	if strings.HasPrefix(text, consumerStart) {
 		return d.decodeConsumer(profile, text, into)
 	}
-	if text[0]-'0' > 9 && strings.Contains(text, "://") {
-		return d.decodeLink(text, into)
+	if at := linkMark(text); at >= 0 {
+		return d.decodeLink(text, at, into)
 	}
 	return d.decodePayCode(text, into)
+}
+
+// linkMark is where the first "://" of text stands, -1 where there is none or text begins with
+// a digit, as no link does.
+func linkMark(text string) int {
+	if text[0]-'0' <= 9 {
+		return -1
+	}
+	at := strings.IndexByte(text, ':')
+	if at < 0 || len(text) < at+3 || text[at+1] != '/' || text[at+2] != '/' {
+		return strings.Index(text, "://")
+	}
+	return at
 }
 
 // trimScanner takes off what scanners put around a code.

@@ -12,10 +12,9 @@ type linkText struct {
 	at                     int // Byte offset of what follows "://".
 }
 
-// splitLink takes a link apart at its first "://".
-func splitLink(text string) linkText {
-	i := strings.Index(text, "://")
-	l := linkText{uri: text[:i], at: i + 3}
+// splitLink takes a link apart at its first "://", which stands at byte mark.
+func splitLink(text string, mark int) linkText {
+	l := linkText{uri: text[:mark], at: mark + 3}
 	end := l.at
 	for end < len(text) && characters[text[end]]&isHost != 0 {
 		end++
@@ -59,16 +58,17 @@ func nextParam(query string) (name, value, rest string) {
 	return pair, "", rest
 }
 
-// decodeLink reads a merchant's link by scheme, host and path. The host is compared without
+// decodeLink reads a merchant's link, whose first "://" stands at byte mark, by scheme, host and
+// path. The host is compared without
 // case and must be the whole host: nothing before it, nothing after it, no user, no port, no
 // escapes, no other alphabet.
 //
 // The fields are the host, the path with the query, the scheme of the link, then the parts
 // that the rule names; of a part that stands in base64 the offset is that of its first four
 // characters.
-func (d *Decoder) decodeLink(text string, into *Code) error {
+func (d *Decoder) decodeLink(text string, mark int, into *Code) error {
 	into.Standard, into.Mode, into.Static = Link, MerchantPresented, true
-	l := splitLink(text)
+	l := splitLink(text, mark)
 	var spans [pathStepsMax]span
 	best, err := d.linkRule(text, &l, &spans)
 	if err != nil {
