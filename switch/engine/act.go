@@ -40,7 +40,15 @@ func (e *Engine) Act(a *Act) error {
 
 // act puts an act into the block at hand. Its caller is answered when that is durable.
 func (w *writer) act(in *input) {
-	b, a := w.batch, in.act
+	w.keepAct(in.act)
+	w.batch.replies = append(w.batch.replies, in.calls)
+	if len(w.batch.records) >= w.options.Limits.BlockRecordsMax {
+		w.flush()
+	}
+}
+
+func (w *writer) keepAct(a *Act) {
+	b := w.batch
 	at := journal.Position{Sequence: w.tail + 1, Offset: uint32(len(b.records))}
 	from := len(b.bodies)
 	b.bodies = appendAct(b.bodies, a)
@@ -49,10 +57,6 @@ func (w *writer) act(in *input) {
 	b.updates = append(b.updates, journal.Update{Key: actKey(at)})
 	if a.Key != "" {
 		b.updates = append(b.updates, journal.Update{Key: stateKey(a.Key), Value: a.State})
-	}
-	b.replies = append(b.replies, in.calls)
-	if len(b.records) >= w.options.Limits.BlockRecordsMax {
-		w.flush()
 	}
 }
 

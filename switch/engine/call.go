@@ -7,7 +7,8 @@ type call struct {
 	done    chan struct{} // Receives one value when payment or refusal is set.
 	payment payment.Payment
 	refusal payment.Failure
-	found   bool  // Find: the payment is at work, and payment says how it stands.
+	found   bool // Find: the payment is at work, and payment says how it stands.
+	queue   []Undecided
 	next    *call // Another caller who waits for the same payment.
 }
 
@@ -23,7 +24,7 @@ func (e *Engine) borrow() *call {
 
 // release gives c back; only its waiter does so, after done.
 func (e *Engine) release(c *call) {
-	c.payment, c.refusal, c.found, c.next = payment.Payment{}, payment.NoFailure, false, nil
+	c.payment, c.refusal, c.found, c.queue, c.next = payment.Payment{}, payment.NoFailure, false, nil, nil
 	e.calls.Put(c)
 }
 

@@ -54,6 +54,8 @@ func (c *core) step(now time.Time, ev *event) []action {
 		if l := c.lives[ev.id]; l != nil {
 			c.wake(now, l)
 		}
+	case eventDecided:
+		c.decideByHand(now, ev)
 	case eventRecalled:
 		if c.lives[ev.past.ID] == nil && c.past[ev.past.ID] == nil {
 			c.past[ev.past.ID] = ev.past

@@ -260,6 +260,7 @@ type input struct {
 	lookRequest requestKey
 	refused     *Refused
 	act         *Act
+	limit       int    // queue
 	suppressed  uint64 // refused: how many were not kept since the last one that was.
 }
 

@@ -15,11 +15,13 @@ const (
 	eventLate                      // An answer came after the link had given up on it.
 	eventDue                       // The time that a payment waited for has come.
 	eventRecalled                  // A payment that ended long ago was read from the projection.
+	eventDecided                   // People decided what became of a payment.
 
 	// The runner's own; the core never sees them.
 	eventLook
 	eventRefused
 	eventAct
+	eventQueue
 	eventStop
 )
 
@@ -33,6 +35,7 @@ type event struct {
 	op      *payment.Operation // answer, late
 	answer  payment.Answer     // answer, late
 	past    *life              // recalled
+	moved   bool               // decided: all of it took place; otherwise none of it did.
 }
 
 // actionKind says what the runner has to do.

@@ -135,6 +135,8 @@ func (s *script) play(line string) (string, error) {
 		return s.accept(words[0], plain[0], options)
 	case "answer", "late":
 		return s.answer(words[0], plain, options)
+	case "decide":
+		return s.step(&event{kind: eventDecided, id: payment.ID(plain[0]), moved: plain[1] == "moved", calls: newCall()}), nil
 	case "due":
 		return s.due(payment.ID(plain[0]))
 	case "restart":

@@ -49,7 +49,7 @@ func TestSimulation(t *testing.T) {
 
 // tally counts what the seeds reached, so that a simulation that exercises nothing fails.
 type tally struct {
-	approved, declined, cancelled, manual, refunds, cancels, crashes, late, notes, conflicts, short int
+	approved, declined, cancelled, manual, refunds, cancels, crashes, late, notes, conflicts, short, byHand int
 }
 
 func (t *tally) add(o tally) {
@@ -64,13 +64,14 @@ func (t *tally) add(o tally) {
 	t.notes += o.notes
 	t.conflicts += o.conflicts
 	t.short += o.short
+	t.byHand += o.byHand
 }
 
 func (t *tally) reached(tb testing.TB) {
 	for name, n := range map[string]int{
 		"approved": t.approved, "declined": t.declined, "cancelled": t.cancelled,
 		"manual": t.manual, "refunds": t.refunds, "cancels": t.cancels,
-		"crashes": t.crashes, "late": t.late, "notes": t.notes, "conflicts": t.conflicts, "short": t.short,
+		"crashes": t.crashes, "late": t.late, "notes": t.notes, "conflicts": t.conflicts, "short": t.short, "byHand": t.byHand,
 	} {
 		if n == 0 {
 			tb.Errorf("no seed reached %q", name)
@@ -362,6 +363,7 @@ func (w *world) tallyRecord(b *pendingBlock, a *action) {
 		w.tally.notes++
 	case recordManual:
 		w.tally.manual++
+		w.handTo(a.life.ID)
 	case recordOutcome, recordRefunded:
 		b.outcome = append(b.outcome, a.life.snapshot())
 		w.visible[a.life.ID] = a.life.snapshot()

@@ -144,6 +144,11 @@ func (w *writer) input(now time.Time, in *input) {
 		w.refuse(in)
 	case eventAct:
 		w.act(in)
+	case eventDecided:
+		w.decideByHand(now, in)
+	case eventQueue:
+		in.calls.queue = w.core.queue(in.limit)
+		w.batch.replies = append(w.batch.replies, in.calls)
 	case eventStop:
 		w.stop = true
 	default:

@@ -93,6 +93,9 @@ const (
 	// The switch, again. The one refusal after which money may have moved.
 	JournalFailed
 
+	// What people may not decide.
+	NotDecidable
+
 	failureCount // Number of failures; keep last.
 )
 
@@ -152,6 +155,8 @@ var failures = [failureCount]failureText{
 	ShuttingDown:       {"shutting_down", 503, "The switch is stopping."},
 	JournalUnavailable: {"journal_unavailable", 503, "The journal does not accept records."},
 	JournalFailed:      {"journal_failed", 503, "The journal failed while the request was at work: its outcome is not known. Send the same request again."},
+
+	NotDecidable: {"not_decidable", 409, "The payment is not in people's hands, or what it turns round still is."},
 	InternalError:      {"internal_error", 500, "The switch met a fault of its own."},
 
 	InstitutionUnavailable: {"institution_unavailable", 503, "The code's institution is not reachable; nothing was sent."},
