@@ -22,6 +22,7 @@ type commands struct {
 	Institution institutionCommand `cmd:"" help:"Run an institution made of memory, with faults if wanted."`
 	Journal     journalCommand     `cmd:"" help:"Look after a journal."`
 	Route       routeCommand       `cmd:"" help:"Check a routing table, explain where a code goes."`
+	Payment     paymentCommand     `cmd:"" help:"Payments without an end: list them, decide by two persons."`
 	Decode      decodeCommand      `cmd:"" help:"Say what a payment code is."`
 	Draw        drawCommand        `cmd:"" help:"Draw a payment code as QR or Code 128."`
 	Version     versionCommand     `cmd:"" help:"Print the version of this build."`

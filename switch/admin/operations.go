@@ -22,6 +22,9 @@ var operations = []operation{
 	{"POST /admin/v1/tables/{digest}/stage", "table.stage", Operator, stageTable},
 	{"POST /admin/v1/tables/{digest}/activate", "table.activate", Operator, activateTable},
 	{"POST /admin/v1/rollback", "table.rollback", Operator, rollbackTable},
+	{"GET /admin/v1/payments/open", "", Viewer, listOpen},
+	{"POST /admin/v1/payments/{id}/propose", "payment.propose", Operator, propose},
+	{"POST /admin/v1/payments/{id}/decide", "payment.decide", Approver, decide},
 	{"GET /admin/v1/acts", "", Viewer, listActs},
 	{"GET /admin/v1/schemas/{noun}", "", Viewer, showSchema},
 }

@@ -20,8 +20,8 @@ type Role string
 // The roles.
 const (
 	Viewer   Role = "viewer"   // Looks.
-	Operator Role = "operator" // Drafts, stages, activates, rolls back.
-	Approver Role = "approver" // Approves what another person drafted.
+	Operator Role = "operator" // Drafts, stages, activates, rolls back, proposes.
+	Approver Role = "approver" // Approves what another person drafted or proposed.
 )
 
 // Person is one who may call the admin API.

@@ -23,6 +23,10 @@ const (
 	PercentInvalid    Code = "percent_invalid"
 	NothingBefore     Code = "nothing_to_roll_back"
 	TablesFull        Code = "too_many_tables"
+	PaymentUnknown    Code = "payment_unknown"
+	NotInHand         Code = "not_in_hand"
+	ProposalMissing   Code = "proposal_missing"
+	ProposalChanged   Code = "proposal_changed"
 	Busy              Code = "busy"
 	JournalRefused    Code = "journal_unavailable"
 )
@@ -36,6 +40,8 @@ var statuses = map[Code]int{
 	TableUnknown: http.StatusNotFound, TableKnown: http.StatusConflict, TableState: http.StatusConflict,
 	PercentInvalid: http.StatusBadRequest, NothingBefore: http.StatusConflict,
 	TablesFull: http.StatusConflict, Busy: http.StatusTooManyRequests,
+	PaymentUnknown: http.StatusNotFound, NotInHand: http.StatusConflict,
+	ProposalMissing: http.StatusConflict, ProposalChanged: http.StatusConflict,
 	JournalRefused: http.StatusServiceUnavailable,
 }
 

@@ -35,6 +35,7 @@ type Options struct {
 	Tables  *Tables
 	Acts    Acts
 	Traffic Traffic
+	Hands   Hands
 	Decoder func() *codec.Decoder // Of the rules in force.
 	Logger  *zap.Logger
 }
@@ -45,7 +46,8 @@ type Server struct {
 	server  http.Server
 	mu      sync.Mutex
 	seen    map[string]time.Time // Signatures of the last window: each is taken once.
-	replays chan struct{}        // A place for the one replay at a time.
+	hands   hands
+	replays chan struct{} // A place for the one replay at a time.
 }
 
 // New makes a server; Serve sets it going.

@@ -156,8 +156,8 @@ var failures = [failureCount]failureText{
 	JournalUnavailable: {"journal_unavailable", 503, "The journal does not accept records."},
 	JournalFailed:      {"journal_failed", 503, "The journal failed while the request was at work: its outcome is not known. Send the same request again."},
 
-	NotDecidable: {"not_decidable", 409, "The payment is not in people's hands, or what it turns round still is."},
-	InternalError:      {"internal_error", 500, "The switch met a fault of its own."},
+	NotDecidable:  {"not_decidable", 409, "The payment is not in people's hands, or what it turns round still is."},
+	InternalError: {"internal_error", 500, "The switch met a fault of its own."},
 
 	InstitutionUnavailable: {"institution_unavailable", 503, "The code's institution is not reachable; nothing was sent."},
 	InstitutionBusy:        {"institution_busy", 503, "The code's institution has as many calls in flight as agreed; nothing was sent."},
