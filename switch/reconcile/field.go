@@ -6,6 +6,7 @@ import "fmt"
 // found; a rule says which are compared.
 type Field uint8
 
+// The fields. Those before Day are columns.
 const (
 	ID        Field = iota // The payment's own number; the exact key.
 	Reference              // A number of the order or of the network, when it is not the id.
@@ -17,6 +18,7 @@ const (
 	Time                   // The moment of business, wall clock of Asia/Shanghai, to the second.
 	Party                  // The institution or merchant that the row belongs to.
 	Original               // For a refund or reversal: the id of what it takes back.
+	Batch                  // The number under which several rows are settled as one.
 	Day                    // The business day: derived from Time, never a column.
 
 	fieldCount = int(Day)
@@ -26,7 +28,7 @@ const (
 var fieldNames = [...]string{
 	ID: "id", Reference: "reference", Amount: "amount", Fee: "fee",
 	Currency: "currency", Status: "status", Kind: "kind", Time: "time", Party: "party",
-	Original: "original", Day: "day",
+	Original: "original", Batch: "batch", Day: "day",
 }
 
 // String returns the word that layouts and rules use for f.

@@ -1,209 +1,372 @@
 package reconcile
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
+	"fmt"
 	"slices"
 )
 
-// joiner joins partitions one after another, with memory that it keeps between them.
-type joiner struct {
+// worker has everything that one goroutine needs, with memory that it keeps.
+type worker struct {
 	job    *job
-	seats  []seat
-	slots  []uint32
-	left   []entry // Left rows that no right row equals.
-	right  []entry
-	parser [2][]*parser
-	found  []finding
+	arena  arena
+	shards [2]*shard
+
+	found  findings // Typed differences.
+	opened findings // Rows that no row of the other side met under the rule at hand.
+	pairs  findings // Matches, when they are wanted.
+
+	keyText []byte
+	parsers [2][]*parser
+	lines   [2][]byte // Memory of line.
+	line    [2][]byte // The lines of rows.
+	rows    [2]row
+
+	loaded  [2][][]entry
+	buffer  []entry
+	seats   []seat
+	slots   []uint32
+	partner []int64 // Of each seat: position of the right row, when pairs are wanted.
+	rest    [2][]entry
 }
 
-// seat is one distinct content of the left side in this partition.
+// seat is one distinct content of the left side in the set at hand.
 type seat struct {
 	entry
-	count, taken uint32
+	left, right uint32
 }
 
-// finding is one difference; a position is -1 for a row that is not there.
-type finding struct {
-	class       Class
-	left, right int64
+// set is what is joined at once: strands of both sides that hold all rows of their keys.
+type set struct {
+	sides [2][]*strand
+	rows  [2]int64
 }
 
-// partition joins one partition: first rows that agree in everything, the k-th copy
-// with the k-th; then what is left, by key.
-func (j *joiner) partition(number int) error {
-	j.left, j.right, j.seats = j.left[:0], j.right[:0], j.seats[:0]
-	j.seat(number)
-	for e := range ordered(j.job.shards[1], number) {
-		if s := j.find(e); s != nil && s.taken < s.count {
-			s.taken++
-		} else {
-			j.right = append(j.right, e)
-		}
-	}
-	taken := func(s *seat) bool { return s.taken > 0 }
-	if !slices.ContainsFunc(j.seats, func(s seat) bool { return s.taken < s.count }) &&
-		len(j.right) == 0 {
-		return nil
-	}
-	matched := map[uint64]bool{}
-	for _, e := range j.right {
-		matched[e.key] = false
-	}
-	for i := range j.seats {
-		if j.seats[i].taken < j.seats[i].count {
-			matched[j.seats[i].key] = false
-		}
-	}
-	for i := range j.seats {
-		if _, open := matched[j.seats[i].key]; open && taken(&j.seats[i]) {
-			matched[j.seats[i].key] = true
-		}
-	}
-	for e := range ordered(j.job.shards[0], number) {
-		if s := j.find(e); s.taken > 0 {
-			s.taken--
-		} else if _, open := matched[e.key]; open {
-			j.left = append(j.left, e)
-		}
-	}
-	return j.residue(matched)
-}
+func (s *set) total() int64 { return s.rows[0] + s.rows[1] }
 
-// seat fills the table with the left side's distinct rows.
-func (j *joiner) seat(number int) {
-	rows := 0
-	for _, s := range j.job.shards[0] {
-		for _, chunk := range s.chunks[number] {
-			rows += len(chunk)
+// load brings a set into memory.
+func (w *worker) load(s *set) error {
+	need := int64(0)
+	for _, strands := range s.sides {
+		for _, strand := range strands {
+			need += (strand.end - strand.at) / entryBytes
 		}
 	}
-	size := 16
-	for size < rows*2 {
-		size *= 2
+	if int64(cap(w.buffer)) < need {
+		w.buffer = make([]entry, need)
 	}
-	if cap(j.slots) < size {
-		j.slots = make([]uint32, size)
-	}
-	j.slots = j.slots[:size]
-	clear(j.slots)
-	mask := uint64(size - 1)
-	for e := range ordered(j.job.shards[0], number) {
-		at := e.value & mask
-		for ; j.slots[at] != 0; at = (at + 1) & mask {
-			if s := &j.seats[j.slots[at]-1]; s.value == e.value && s.key == e.key {
-				s.count++
-				break
+	free := w.buffer[:need]
+	for side, strands := range s.sides {
+		w.loaded[side] = w.loaded[side][:0]
+		for _, strand := range strands {
+			w.loaded[side] = append(w.loaded[side], strand.chunks...)
+			n := (strand.end - strand.at) / entryBytes
+			if n == 0 {
+				continue
 			}
-		}
-		if j.slots[at] == 0 {
-			j.seats = append(j.seats, seat{entry: e, count: 1})
-			j.slots[at] = uint32(len(j.seats))
-		}
-	}
-}
-
-func (j *joiner) find(e entry) *seat {
-	mask := uint64(len(j.slots) - 1)
-	for at := e.value & mask; j.slots[at] != 0; at = (at + 1) & mask {
-		if s := &j.seats[j.slots[at]-1]; s.value == e.value && s.key == e.key {
-			return s
-		}
-	}
-	return nil
-}
-
-// residue explains the rows that no equal row took: those of one key are paired in
-// input order and typed by what differs; more of them on one side are duplicates.
-func (j *joiner) residue(matched map[uint64]bool) error {
-	order := func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.position, b.position))
-	}
-	slices.SortFunc(j.left, order)
-	slices.SortFunc(j.right, order)
-	left, right := j.left, j.right
-	for len(left) > 0 || len(right) > 0 {
-		switch {
-		case len(right) == 0 || len(left) > 0 && left[0].key < right[0].key:
-			key := left[0].key
-			j.one(&left, 0, matched[key])
-			matched[key] = true
-		case len(left) == 0 || right[0].key < left[0].key:
-			key := right[0].key
-			j.one(&right, 1, matched[key])
-			matched[key] = true
-		default:
-			key := left[0].key
-			if err := j.pair(left[0].position, right[0].position); err != nil {
+			if err := readEntries(strand.file, free[:n], strand.at); err != nil {
 				return err
 			}
-			left, right = left[1:], right[1:]
-			matched[key] = true
+			w.loaded[side] = append(w.loaded[side], free[:n])
+			free = free[n:]
 		}
 	}
 	return nil
 }
 
-// one types a row whose key has no partner left on the other side.
-func (j *joiner) one(rows *[]entry, side int, repeated bool) {
-	position := (*rows)[0].position
-	*rows = (*rows)[1:]
-	found := finding{Short, position, -1}
-	if side == 1 {
-		found = finding{Long, -1, position}
+// unload gives the chunks of a set back.
+func (w *worker) unload(s *set) {
+	for _, strands := range s.sides {
+		for _, strand := range strands {
+			w.arena.give(strand.chunks)
+			strand.chunks = nil
+		}
 	}
-	if repeated {
-		found.class = DuplicateLeft + Class(side)
-	}
-	j.found = append(j.found, found)
 }
 
-// pair reads both lines again and compares them byte by byte. Two ids that only share
-// a hash are no pair: each row is then missing on the other side.
-func (j *joiner) pair(left, right int64) error {
-	var rows [2]row
+// join joins a set that fits in memory under the rule at hand.
+func (w *worker) join(s *set) error {
+	if err := w.load(s); err != nil {
+		return err
+	}
+	defer w.unload(s)
+	rule := &w.job.plan.Rules[w.job.rule]
+	if rule.kind() != equalRule {
+		return w.joinLoose(rule)
+	}
+	if err := w.exact(s.rows[0]); err != nil {
+		return err
+	}
+	if len(w.rest[0]) == 0 && len(w.rest[1]) == 0 {
+		return nil
+	}
+	return w.residue(rule)
+}
+
+// exact matches rows that agree in everything, the k-th copy with the k-th, and leaves
+// the others in rest.
+func (w *worker) exact(rows int64) error {
+	w.rest[0], w.rest[1] = w.rest[0][:0], w.rest[1][:0]
+	w.seat(rows)
+	pairs := w.job.options.Pairs != nil
+	for _, chunk := range w.loaded[1] {
+		for i := range chunk {
+			e := &chunk[i]
+			at := w.find(e)
+			if at < 0 {
+				w.rest[1] = append(w.rest[1], *e)
+				continue
+			}
+			w.seats[at].right++
+			if pairs {
+				w.partner[at] = e.position()
+			}
+		}
+	}
+	var several map[int]*copies
+	for i := range w.seats {
+		s := &w.seats[i]
+		switch {
+		case s.left == 1 && s.right == 1:
+			if err := w.match(s.position(), i); err != nil {
+				return err
+			}
+		case s.left == 1 && s.right == 0:
+			w.rest[0] = append(w.rest[0], s.entry)
+		case s.left != s.right || pairs:
+			if several == nil {
+				several = map[int]*copies{}
+			}
+			several[i] = &copies{}
+		}
+	}
+	return w.copies(several)
+}
+
+func (w *worker) match(left int64, seat int) error {
+	if w.job.options.Pairs == nil {
+		return nil
+	}
+	return w.pairs.add(finding{left, w.partner[seat], Matched, uint8(w.job.rule)})
+}
+
+// copies are the rows of one content that occurs several times.
+type copies [2][]entry
+
+// copies matches the copies of each content in their order and leaves the surplus.
+func (w *worker) copies(several map[int]*copies) error {
+	if several == nil {
+		return nil
+	}
+	for side := range w.loaded {
+		for _, chunk := range w.loaded[side] {
+			for i := range chunk {
+				if c := several[w.find(&chunk[i])]; c != nil {
+					c[side] = append(c[side], chunk[i])
+				}
+			}
+		}
+	}
+	for _, c := range several {
+		slices.SortFunc(c[0], byPosition)
+		slices.SortFunc(c[1], byPosition)
+		n := min(len(c[0]), len(c[1]))
+		w.rest[0] = append(w.rest[0], c[0][n:]...)
+		w.rest[1] = append(w.rest[1], c[1][n:]...)
+		if w.job.options.Pairs == nil {
+			continue
+		}
+		for i := range n {
+			f := finding{c[0][i].position(), c[1][i].position(), Matched, uint8(w.job.rule)}
+			if err := w.pairs.add(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func byPosition(a, b entry) int { return cmp.Compare(a.position(), b.position()) }
+
+// seat fills the table with the left side's distinct rows.
+func (w *worker) seat(rows int64) {
+	size := 16
+	for int64(size) < rows*3/2 {
+		size *= 2
+	}
+	if cap(w.slots) < size {
+		w.slots = make([]uint32, size)
+	}
+	w.slots = w.slots[:size]
+	clear(w.slots)
+	w.seats = w.seats[:0]
+	mask := uint64(size - 1)
+	for _, chunk := range w.loaded[0] {
+		for i := range chunk {
+			e := &chunk[i]
+			at := e.value() & mask
+			for ; w.slots[at] != 0; at = (at + 1) & mask {
+				if s := &w.seats[w.slots[at]-1]; s.same(e) {
+					s.left++
+					break
+				}
+			}
+			if w.slots[at] == 0 {
+				w.seats = append(w.seats, seat{entry: *e, left: 1})
+				w.slots[at] = uint32(len(w.seats))
+			}
+		}
+	}
+	if w.job.options.Pairs != nil && cap(w.partner) < len(w.seats) {
+		w.partner = make([]int64, cap(w.seats))
+	}
+	w.partner = w.partner[:cap(w.partner)]
+}
+
+func (e *entry) same(f *entry) bool {
+	return e.words[3] == f.words[3] && e.words[4] == f.words[4] && e.key() == f.key()
+}
+
+// find returns the number of the seat with e's content, or -1.
+func (w *worker) find(e *entry) int {
+	mask := uint64(len(w.slots) - 1)
+	for at := e.value() & mask; w.slots[at] != 0; at = (at + 1) & mask {
+		if s := &w.seats[w.slots[at]-1]; s.same(e) {
+			return int(w.slots[at] - 1)
+		}
+	}
+	return -1
+}
+
+// residue explains the rows that no equal row took: those of one key are paired in input
+// order and typed by what differs; more of them on one side are duplicates if the other
+// side has the key at all.
+func (w *worker) residue(rule *Rule) error {
+	for side := range w.rest {
+		slices.SortFunc(w.rest[side], func(a, b entry) int {
+			return cmp.Or(cmp.Compare(a.key(), b.key()), byPosition(a, b))
+		})
+	}
+	met := w.met()
+	left, right := w.rest[0], w.rest[1]
+	for len(left) > 0 || len(right) > 0 {
+		key := uint64(keyMask + 1)
+		if len(left) > 0 {
+			key = left[0].key()
+		}
+		if len(right) > 0 {
+			key = min(key, right[0].key())
+		}
+		a, b := sameKeys(left, key), sameKeys(right, key)
+		n := min(a, b)
+		for i := range n {
+			if err := w.pair(rule, left[i].position(), right[i].position()); err != nil {
+				return err
+			}
+		}
+		for i := n; i < a; i++ {
+			if err := w.alone(0, left[i].position(), i > 0 || met[key]); err != nil {
+				return err
+			}
+		}
+		for i := n; i < b; i++ {
+			if err := w.alone(1, right[i].position(), i > 0 || met[key]); err != nil {
+				return err
+			}
+		}
+		left, right = left[a:], right[b:]
+	}
+	return nil
+}
+
+func sameKeys(list []entry, key uint64) int {
+	n := 0
+	for n < len(list) && list[n].key() == key {
+		n++
+	}
+	return n
+}
+
+// met tells of each key in rest whether some of its rows were matched.
+func (w *worker) met() map[uint64]bool {
+	met := make(map[uint64]bool, len(w.rest[0])+len(w.rest[1]))
+	for _, list := range w.rest {
+		for i := range list {
+			met[list[i].key()] = false
+		}
+	}
+	for i := range w.seats {
+		if s := &w.seats[i]; s.right > 0 {
+			if _, asked := met[s.key()]; asked {
+				met[s.key()] = true
+			}
+		}
+	}
+	return met
+}
+
+// alone types a row whose key has no partner left on the other side. The first row of a
+// key that the other side does not have at all stays open, for looser rules.
+func (w *worker) alone(side int, position int64, repeated bool) error {
+	if !repeated {
+		return w.open(side, position)
+	}
+	f := finding{left: position, right: -1, rule: uint8(w.job.rule), class: DuplicateLeft}
+	if side == 1 {
+		f.left, f.right, f.class = -1, position, DuplicateRight
+	}
+	return w.found.add(f)
+}
+
+func (w *worker) open(side int, position int64) error {
+	f := finding{left: position, right: -1, class: Short}
+	if side == 1 {
+		f = finding{left: -1, right: position, class: Long}
+	}
+	return w.opened.add(f)
+}
+
+// pair reads both lines again and compares them byte by byte. Two keys that only share a
+// hash are no pair: each row then stays open.
+func (w *worker) pair(rule *Rule, left, right int64) error {
 	for side, position := range []int64{left, right} {
-		if err := j.job.read(j.parser[side], side, position, &rows[side]); err != nil {
+		if err := w.read(side, position); err != nil {
 			return err
 		}
 	}
-	if string(rows[0].text[ID]) != string(rows[1].text[ID]) {
-		j.found = append(j.found, finding{Short, left, -1}, finding{Long, -1, right})
-		return nil
+	if !w.sameKey(rule, &w.rows[0], &w.rows[1]) {
+		return errors.Join(w.open(0, left), w.open(1, right))
 	}
-	if class := j.job.differs(&rows[0], &rows[1]); class != Matched {
-		j.found = append(j.found, finding{class, left, right})
+	late := w.job.sources[0].isCarried(left) || w.job.sources[1].isCarried(right)
+	f := finding{left, right, w.job.differs(rule, &w.rows[0], &w.rows[1], late), uint8(w.job.rule)}
+	if f.class != Matched {
+		return w.found.add(f)
+	}
+	if w.job.options.Pairs != nil {
+		return w.pairs.add(f)
 	}
 	return nil
 }
 
-// ordered walks one partition of a side in ascending position: each worker's entries
-// ascend already, so that this is a merge of as many streams as there were workers.
-func ordered(shards []*shard, number int) func(yield func(entry) bool) {
-	return func(yield func(entry) bool) {
-		streams := make([][][]entry, 0, len(shards))
-		for _, s := range shards {
-			if len(s.chunks[number]) > 0 {
-				streams = append(streams, s.chunks[number])
-			}
-		}
-		at := make([]int, len(streams))
-		for len(streams) > 0 {
-			first := 0
-			for i := 1; i < len(streams); i++ {
-				if streams[i][0][at[i]].position < streams[first][0][at[first]].position {
-					first = i
-				}
-			}
-			if !yield(streams[first][0][at[first]]) {
-				return
-			}
-			if at[first]++; at[first] == len(streams[first][0]) {
-				at[first], streams[first] = 0, streams[first][1:]
-				if len(streams[first]) == 0 {
-					streams = slices.Delete(streams, first, first+1)
-					at = slices.Delete(at, first, first+1)
-				}
-			}
-		}
+// read parses the row at position again, into rows[side].
+func (w *worker) read(side int, position int64) error {
+	s := w.job.sources[side]
+	line, err := s.lineInto(w.lines[side][:cap(w.lines[side])], position)
+	if err != nil {
+		return fmt.Errorf("reconcile: cannot read side %s again: %w", s.name, err)
 	}
+	if cap(line) > cap(w.lines[side]) {
+		w.lines[side] = line
+	}
+	if w.parsers[side] == nil {
+		w.parsers[side] = s.parsers()
+	}
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	w.line[side] = line
+	if err := w.parsers[side][s.part(position)].parse(line, &w.rows[side]); err != nil {
+		return fmt.Errorf("reconcile: side %s changed while it was read: %w", s.name, err)
+	}
+	return nil
 }

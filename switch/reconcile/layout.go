@@ -26,8 +26,8 @@ type Layout struct {
 	Encoding string `yaml:"encoding"`
 	// Delimiter is one byte, by default a comma.
 	Delimiter string `yaml:"delimiter"`
-	// Quote is one byte around fields that hold the delimiter, by default '"'. A quoted
-	// field may not hold a line end: lines are what reading in parallel is cut at.
+	// Quote is one byte around fields that hold the delimiter, by default '"', or "none".
+	// A quoted field may not hold a line end: lines are what reading in parallel is cut at.
 	Quote string `yaml:"quote"`
 	// Header says that each file's first line names the columns.
 	Header bool `yaml:"header"`
@@ -37,6 +37,19 @@ type Layout struct {
 	Year int64 `yaml:"year"`
 	// Columns maps each field to its place.
 	Columns map[string]Column `yaml:"columns"`
+	// Trailer describes the last line of a file, when it is one with totals.
+	Trailer *Trailer `yaml:"trailer"`
+}
+
+// Trailer is a line of totals at the end of each file, which is checked against the rows
+// of the file. A file without it has been cut.
+type Trailer struct {
+	// Prefix is how the line begins; no row begins like that.
+	Prefix string `yaml:"prefix"`
+	// Rows and Amount are the column numbers from 1 (or offset and length, for fixed
+	// width) of the count and of the sum in the layout's unit; either may be left out.
+	Rows   *Column `yaml:"rows"`
+	Amount *Column `yaml:"amount"`
 }
 
 // Column is the place of one field and what is done to its text.
@@ -61,11 +74,25 @@ type Column struct {
 // ParseLayout reads a layout in YAML, fills what it leaves out and validates it. Keys
 // that it does not know are refused.
 func ParseLayout(text []byte) (Layout, error) {
-	layout := Layout{Format: "csv", Encoding: "utf-8", Delimiter: ",", Quote: `"`, AmountUnit: "fen"}
+	var layout Layout
 	if err := yaml.UnmarshalWithOptions(text, &layout, yaml.Strict()); err != nil {
 		return Layout{}, fmt.Errorf("reconcile: cannot read layout: %w", err)
 	}
+	layout.fill()
 	return layout, layout.Validate()
+}
+
+// fill completes what a layout leaves out.
+func (l *Layout) fill() {
+	for value, fallback := range map[*string]string{&l.Format: "csv", &l.Encoding: "utf-8",
+		&l.Delimiter: ",", &l.Quote: `"`, &l.AmountUnit: "fen"} {
+		if *value == "" {
+			*value = fallback
+		}
+	}
+	if l.Quote == "none" {
+		l.Quote = ""
+	}
 }
 
 // ShippedLayout returns a layout that comes with the switch; "unionpay" is the
@@ -108,6 +135,9 @@ func (l Layout) Validate() error {
 		if _, ok := l.Columns[field.String()]; !ok {
 			fault("columns has no %s", field)
 		}
+	}
+	if l.Trailer != nil && l.Trailer.Prefix == "" {
+		fault("trailer has no prefix")
 	}
 	for name, column := range l.Columns {
 		if err := l.validColumn(name, column); err != nil {

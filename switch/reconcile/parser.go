@@ -2,8 +2,12 @@ package reconcile
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
 var (
@@ -12,6 +16,8 @@ var (
 	errQuote   = errors.New("quoted field is not closed on its line")
 	errNUL     = errors.New("line holds a NUL byte")
 	errNoID    = errors.New("id is empty")
+	errUTF8    = errors.New("line is not UTF-8")
+	errGBK     = errors.New("line is not GBK")
 )
 
 // parser cuts lines of one layout into rows. It keeps no line; scratch is reused, so
@@ -24,14 +30,29 @@ type parser struct {
 	plain    [fieldCount]bool
 	decimals int
 	clock    clock
+	gbk      bool
+	trailer  []byte // How a line of totals begins, in the file's encoding.
+	high     bool   // The line at hand holds bytes beyond ASCII.
 	scratch  []byte
 }
 
 // newParser compiles layout; header is the file's first line when the layout has one.
 func newParser(layout Layout, header []byte) (*parser, error) {
-	p := &parser{layout: layout, clock: clock{layout.Year != 0, layout.Year}}
+	p := &parser{layout: layout, clock: clock{yearless: layout.Year != 0, year: layout.Year},
+		gbk: layout.Encoding == "gbk"}
 	if layout.AmountUnit == "yuan" {
 		p.decimals = 2
+	}
+	if layout.Trailer != nil {
+		p.trailer = []byte(layout.Trailer.Prefix)
+	}
+	if p.gbk {
+		var failed, failure error
+		header, failed = simplifiedchinese.GB18030.NewDecoder().Bytes(header)
+		p.trailer, failure = simplifiedchinese.GB18030.NewEncoder().Bytes(p.trailer)
+		if failed != nil || failure != nil {
+			return nil, errGBK
+		}
 	}
 	for name, column := range layout.Columns {
 		field, err := parseField(name)
@@ -71,22 +92,94 @@ func headerIndex(layout Layout, header []byte, name string) int {
 func (p *parser) parse(line []byte, r *row) error {
 	p.scratch = p.scratch[:0]
 	r.amount, r.fee, r.second = 0, 0, noTime
-	if bytes.IndexByte(line, 0) >= 0 {
-		return errNUL
+	if err := p.letters(line); err != nil {
+		return err
 	}
-	cut := p.cutDelimited
+	var err error
 	if p.layout.Format == "fixed" {
-		cut = p.cutFixed
+		err = p.cutFixed(line, r)
+	} else {
+		err = p.cutDelimited(line, r)
 	}
-	if err := cut(line, r); err != nil {
+	if err != nil {
 		return err
 	}
 	for f := range r.text {
-		if p.mapped[f] && !p.plain[f] {
-			r.text[f] = p.normal(p.columns[f], r.text[f])
+		if p.mapped[f] {
+			if p.gbk && p.high {
+				r.text[f] = p.utf8(r.text[f])
+			}
+			if !p.plain[f] {
+				r.text[f] = p.normal(&p.columns[f], r.text[f])
+			}
 		}
 	}
 	return p.numbers(r)
+}
+
+// letters checks that line is text of the layout's encoding, eight bytes at a time.
+func (p *parser) letters(line []byte) error {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	high, zero, rest := uint64(0), uint64(0), line
+	for ; len(rest) >= 8; rest = rest[8:] {
+		word := binary.LittleEndian.Uint64(rest)
+		high |= word
+		zero |= (word - ones) &^ word
+	}
+	for _, b := range rest {
+		high |= uint64(b)
+		zero |= (uint64(b) - 1) &^ uint64(b)
+	}
+	if zero&tops != 0 && bytes.IndexByte(line, 0) >= 0 {
+		return errNUL
+	}
+	if p.high = high&tops != 0; !p.high {
+		return nil
+	}
+	if p.gbk && !validGBK(line) {
+		return errGBK
+	}
+	if !p.gbk && !utf8.Valid(line) {
+		return errUTF8
+	}
+	return nil
+}
+
+// validGBK reports whether line is made of ASCII and of GB 18030's sequences of two and
+// four bytes.
+func validGBK(line []byte) bool {
+	for i := 0; i < len(line); i++ {
+		if line[i] < 0x80 {
+			continue
+		}
+		if line[i] == 0x80 || line[i] == 0xff || i+1 == len(line) {
+			return false
+		}
+		i++
+		if line[i] >= '0' && line[i] <= '9' {
+			if i+2 >= len(line) || line[i+1] < 0x81 || line[i+2] < '0' || line[i+2] > '9' {
+				return false
+			}
+			i += 2
+		} else if line[i] < 0x40 || line[i] == 0x7f || line[i] == 0xff {
+			return false
+		}
+	}
+	return true
+}
+
+// utf8 translates a field, so that both sides compare in one encoding.
+func (p *parser) utf8(text []byte) []byte {
+	for _, b := range text {
+		if b >= 0x80 {
+			plain, err := simplifiedchinese.GB18030.NewDecoder().Bytes(text)
+			if err != nil {
+				return text
+			}
+			return plain
+		}
+	}
+	return text
 }
 
 func (p *parser) numbers(r *row) (err error) {
@@ -171,7 +264,7 @@ func (p *parser) quoted(line []byte) (text, rest []byte, err error) {
 }
 
 // normal applies a column's normalisations in their stated order.
-func (p *parser) normal(c Column, text []byte) []byte {
+func (p *parser) normal(c *Column, text []byte) []byte {
 	if c.Trim {
 		text = trimSpace(text)
 	}

@@ -38,13 +38,25 @@ func side(t *testing.T, name, text string) Side {
 	return Side{Name: name, Paths: []string{path}, Layout: layout}
 }
 
-var compareAll = []Field{Amount, Fee, Currency, Status, Party, Day}
+// planOf is a plan that compares everything, under rules in YAML.
+func planOf(t *testing.T, rules string) *Plan {
+	t.Helper()
+	indented := strings.ReplaceAll(strings.TrimSpace(testLayout), "\n", "\n    ")
+	plan, err := ParsePlan([]byte("left:\n  layout:\n    " + indented + "\nright:\n  layout:\n    " + indented +
+		"\ncompare: [amount, fee, currency, status, party, day]\n" + rules))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
+const byID = "rules: [{name: id, key: [id]}]\nrejects_max: 10\n"
 
 func classesOf(t *testing.T, left, right string) string {
 	t.Helper()
 	var classes []string
-	_, err := Run(side(t, "left", header+left), side(t, "right", header+right),
-		Options{Compare: compareAll, RejectsMax: 10}, func(d Discrepancy) error {
+	_, err := Run(t.Context(), side(t, "left", header+left), side(t, "right", header+right),
+		planOf(t, byID), Options{}, func(d *Discrepancy) error {
 			classes = append(classes, d.Class)
 			return nil
 		})
@@ -90,8 +102,9 @@ func TestBadLinesAreCountedAndLimited(t *testing.T) {
 		"E,1.00,\x00,156,S,20261124,M\n,1,0,156,S,20261124,M\nF,1,0,156,S,20261324,M\n" +
 		strings.Repeat("9", 3<<20) + "\n"
 	left, right := side(t, "left", header+bad+good), side(t, "right", header+good)
-	options := Options{Compare: compareAll, RejectsMax: 7}
-	sum, err := Run(left, right, options, func(d Discrepancy) error {
+	plan := planOf(t, byID)
+	plan.RejectsMax = 7
+	sum, err := Run(t.Context(), left, right, plan, Options{}, func(d *Discrepancy) error {
 		return fmt.Errorf("unexpected %+v", d)
 	})
 	if err != nil {
@@ -100,12 +113,15 @@ func TestBadLinesAreCountedAndLimited(t *testing.T) {
 	if len(sum.Rejects) != 7 || sum.Matched.Rows != 1 || sum.Clean() {
 		t.Errorf("got %d rejects, %d matched, want 7 and 1", len(sum.Rejects), sum.Matched.Rows)
 	}
-	if first := sum.Rejects[0]; first.Offset != int64(len(header)) ||
+	if first := sum.Rejects[0]; first.Offset != int64(len(header)) || first.Line != 2 ||
 		first.Reason != errAmountDecimals.Error() {
 		t.Errorf("first reject is %+v", first)
 	}
-	options.RejectsMax = 6
-	if _, err := Run(left, right, options, nil); err == nil {
+	if last := sum.Rejects[6]; last.Line != 8 || last.Reason != errLong.Error() {
+		t.Errorf("last reject is %+v", last)
+	}
+	plan.RejectsMax = 6
+	if _, err := Run(t.Context(), left, right, plan, Options{}, nil); err == nil {
 		t.Error("seven rejects passed a limit of six")
 	}
 }
@@ -125,7 +141,7 @@ func TestCutGzipIsAnError(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		sum, err := Run(left, right, Options{}, func(Discrepancy) error { return nil })
+		sum, err := Run(t.Context(), left, right, planOf(t, byID), Options{}, func(*Discrepancy) error { return nil })
 		if cut := len(text) < len(whole); cut != (err != nil) {
 			t.Errorf("cut %v: got error %v", cut, err)
 		} else if !cut && sum.Left.Rows != 1000 {
@@ -167,8 +183,8 @@ func TestDigestIsTheSameForAnyThreads(t *testing.T) {
 	a, b := side(t, "left", header+left.String()), side(t, "right", header+right.String())
 	digest := ""
 	for _, threads := range []int{1, 2, 5} {
-		sum, err := Run(a, b, Options{Compare: compareAll, Threads: threads},
-			func(Discrepancy) error { return nil })
+		sum, err := Run(t.Context(), a, b, planOf(t, byID), Options{Threads: threads},
+			func(*Discrepancy) error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,56 +1,53 @@
 package reconcile
 
 import (
-	"bytes"
-	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
+	"os"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
-
-	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
 // Side is one party's record of the payments.
 type Side struct {
-	Name   string
-	Paths  []string
-	Layout Layout
+	Name    string
+	Paths   []string
+	Layout  Layout
+	carried []carriedFile
 }
 
-// Options choose what is compared and what stops the run.
+// Options choose how a run goes about its work, not what it finds.
 type Options struct {
-	// Compare lists the fields that must agree beside the id and the amount.
-	Compare []Field
-	// RejectsMax is the number of rejected lines of a side above which the run fails.
-	RejectsMax int64
 	// Threads is the number of workers; 0 is one for each core.
 	Threads int
+	// Memory bounds what the rows take, in bytes; what is beyond it goes to disk. 0 is
+	// MemoryDefault.
+	Memory int64
+	// Work is a directory in which a run that was killed is taken up again. Without one,
+	// what goes to disk is gone with the process.
+	Work string
+	// Pairs, when set, is called with every match, in the order of the left rows.
+	Pairs func(Pair) error
+	// Progress, when set, is called now and then from one goroutine.
+	Progress func(Progress)
+	// Carry takes open rows over from the day before, and writes those of today.
+	Carry *Carry
 }
 
-// Reject is a line that is no row.
-type Reject struct {
-	Side   string `json:"side"`
-	Path   string `json:"path"`
-	Offset int64  `json:"offset"` // Of the line's first byte in its file, unpacked.
-	Reason string `json:"reason"`
+// The limits of memory.
+const (
+	MemoryDefault = int64(2) << 30
+	MemoryMin     = int64(64) << 20
+	threadsMax    = 256
+)
 
-	position int64
-}
-
-// Discrepancy is one explained difference with both raw lines, in UTF-8.
-type Discrepancy struct {
-	Class  string `json:"class"`
-	Left   string `json:"left,omitempty"`
-	Right  string `json:"right,omitempty"`
-	Amount int64  `json:"amount"` // Of the left row, or of the right when there is no left.
-	Action string `json:"action"`
+// Progress is how far a run is.
+type Progress struct {
+	Stage string // What is being done.
+	Done  int64  // Bytes, sets or rows, as the stage counts.
+	All   int64
 }
 
 // Total counts rows and sums their amounts, in minor units.
@@ -59,188 +56,385 @@ type Total struct {
 	Amount int64 `json:"amount"`
 }
 
-// Summary is the outcome of a run.
-type Summary struct {
-	Left    Total            `json:"left"`
-	Right   Total            `json:"right"`
-	Matched Total            `json:"matched"` // Left rows that an equal right row took.
-	Classes map[string]Total `json:"classes"`
-	Rejects []Reject         `json:"rejects"`
-	Digest  string           `json:"digest"` // SHA-256 over the sorted differences, hex.
-}
-
-// Clean reports whether the two sides agree in full.
-func (s *Summary) Clean() bool { return len(s.Classes) == 0 && len(s.Rejects) == 0 }
-
+// job is one run.
 type job struct {
+	ctx        context.Context
+	plan       *Plan
 	options    Options
-	compare    [fieldCount + 1]bool
+	compared   [fieldCount + 1]bool
 	seed       uint64
 	partitions int
 	shift      uint
+	setRows    int64
+	directory  string
 	sources    [2]*source
-	shards     [2][]*shard
+	counts     [2]*count
+	workers    []*worker
+	rule       int // Number of the rule at hand.
+	entered    []Total
+	ambiguous  atomic.Int64
+	runNumber  atomic.Int64
+	progress   progress
+
+	mu   sync.Mutex
+	runs [2][]*runFile
 }
 
-// Run reconciles two sides; emit is called for each difference in a fixed order: by the
-// position of the left row, then of right rows that have no left one. The outcome does
-// not depend on the number of threads.
-func Run(left, right Side, options Options, emit func(Discrepancy) error) (*Summary, error) {
-	j := &job{options: options, seed: rand.Uint64()}
+// Run reconciles two sides under a plan; emit is called for each difference in a fixed
+// order: by the position of the left row, then of right rows that have no left one. The
+// outcome does not depend on threads, memory, or whether the run was killed on its way.
+func Run(ctx context.Context, left, right Side, plan *Plan, options Options, emit func(*Discrepancy) error) (*Summary, error) {
+	j := &job{ctx: ctx, plan: plan, options: options}
+	if err := j.prepare(&left, &right); err != nil {
+		return nil, err
+	}
+	defer j.close()
+	stop := j.watch()
+	defer stop()
+	for side := range j.sources {
+		if err := j.scanSide(side); err != nil {
+			return nil, err
+		}
+	}
+	for j.rule = range plan.Rules {
+		if j.rule > 0 {
+			if err := j.feed(); err != nil {
+				return nil, err
+			}
+		}
+		if err := j.joinAll(); err != nil {
+			return nil, err
+		}
+	}
+	return j.report(emit)
+}
+
+// prepare opens the sides and divides the memory.
+func (j *job) prepare(left, right *Side) error {
 	if j.options.Threads < 1 {
-		j.options.Threads = runtime.GOMAXPROCS(0)
+		j.options.Threads = min(runtime.GOMAXPROCS(0), threadsMax)
 	}
-	for _, field := range options.Compare {
-		j.compare[field] = true
+	if j.options.Memory == 0 {
+		j.options.Memory = MemoryDefault
 	}
+	if j.options.Memory < MemoryMin || j.options.Threads > threadsMax {
+		return fmt.Errorf("reconcile: memory of %d bytes and %d threads, want at least %d and at most %d",
+			j.options.Memory, j.options.Threads, MemoryMin, threadsMax)
+	}
+	for _, f := range j.plan.Compare {
+		j.compared[f] = true
+	}
+	if j.options.Carry != nil {
+		if err := j.options.Carry.take(left, right); err != nil {
+			return err
+		}
+	}
+	err := j.openDirectory()
 	bytesMax := int64(0)
-	for i, side := range []Side{left, right} {
-		if err := side.Layout.Validate(); err != nil {
-			return nil, err
+	for i, side := range []*Side{left, right} {
+		if err == nil {
+			if j.sources[i], err = openSource(*side, j.options.Work); err == nil {
+				bytesMax = max(bytesMax, j.sources[i].bytes())
+			}
 		}
-		s, err := openSource(side)
-		if err != nil {
-			return nil, err
-		}
-		defer s.close()
-		j.sources[i] = s
-		bytesMax = max(bytesMax, s.parts[len(s.parts)-1].base+s.parts[len(s.parts)-1].size)
 	}
-	bits := uint(4)
+	if err != nil {
+		j.close()
+		return err
+	}
+	bits := uint(partitionBits)
 	for bits < 12 && bytesMax>>bits > blockBytes {
 		bits++
 	}
+	chunkBytes := chunkEntries * entryBytes
+	for bits > partitionBits && int64(j.options.Threads)<<bits*chunkBytes > j.options.Memory/8 {
+		bits--
+	}
 	j.partitions, j.shift = 1<<bits, 64-bits
-	for i, s := range j.sources {
-		var err error
-		if j.shards[i], err = j.scanSide(s); err != nil {
-			return nil, err
-		}
+	if err := j.takeUp(left, right); err != nil {
+		j.close()
+		return err
 	}
-	found, err := j.join()
-	if err != nil {
-		return nil, err
+	threads := int64(j.options.Threads)
+	j.setRows = max(4096, min(setRowsCache, j.options.Memory/16/threads/joinRowBytes))
+	chunks := max(j.options.Memory*15/16-fixedBytes, j.options.Memory/3) / threads / chunkBytes
+	for range j.options.Threads {
+		j.workers = append(j.workers, j.newWorker(chunks))
 	}
-	return j.report(found, emit)
+	return nil
 }
 
-// join takes partitions with all workers and returns the differences in their order.
-func (j *job) join() ([]finding, error) {
-	workers := make([]joiner, j.options.Threads)
-	failures := make([]error, len(workers))
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for i := range workers {
-		group.Go(func() {
-			worker := &workers[i]
-			worker.job = j
-			for side, s := range j.sources {
-				worker.parser[side], failures[i] = s.parsers()
-			}
-			for failures[i] == nil {
-				number := int(next.Add(1) - 1)
-				if number >= j.partitions {
-					return
-				}
-				failures[i] = worker.partition(number)
-			}
-		})
+const (
+	fixedBytes   = 96 << 20 // Buffers, tables of the join, findings, the program itself.
+	joinRowBytes = 64       // What a row takes while its set is joined, about.
+)
+
+func (j *job) newWorker(chunks int64) *worker {
+	most := int(max(1024, j.options.Memory/64/int64(j.options.Threads)/findingBytes))
+	list := func() findings { return findings{folder: j.directory, max: most} }
+	w := &worker{job: j, found: list(), opened: list(), pairs: list()}
+	w.arena.limit = max(chunks, int64(j.partitions))
+	for side := range w.shards {
+		w.shards[side] = &shard{chunks: make([][][]entry, j.sections())}
 	}
-	group.Wait()
-	var found []finding
-	for i := range workers {
-		found = append(found, workers[i].found...)
-	}
-	slices.SortFunc(found, func(a, b finding) int {
-		return cmp.Or(cmp.Compare(uint64(a.left), uint64(b.left)), cmp.Compare(a.right, b.right))
-	})
-	return found, errors.Join(failures...)
+	return w
 }
 
-// read parses the row at position again.
-func (j *job) read(parsers []*parser, side int, position int64, r *row) error {
-	_, err := j.readLine(parsers, side, position, r)
+// sections is how many lists of entries a shard has: one for each partition, and with
+// refunds to look after one more for each, of the originals that are asked for.
+func (j *job) sections() int {
+	if j.plan.Refunds != nil {
+		return 2 * j.partitions
+	}
+	return j.partitions
+}
+
+func (j *job) openDirectory() error {
+	if j.options.Work != "" {
+		j.directory = j.options.Work
+		return os.MkdirAll(j.directory, 0o700)
+	}
+	var err error
+	j.directory, err = os.MkdirTemp("", "reconcile-*")
 	return err
 }
 
-func (j *job) readLine(parsers []*parser, side int, position int64, r *row) ([]byte, error) {
-	s := j.sources[side]
-	line, err := s.line(position)
-	if err != nil {
-		return nil, fmt.Errorf("reconcile: cannot read side %s again: %w", s.name, err)
+func (j *job) close() {
+	for _, s := range j.sources {
+		if s != nil {
+			s.close()
+		}
 	}
-	line = bytes.TrimSuffix(line, []byte("\r"))
-	for i := range s.parts {
-		if &s.parts[i] == s.part(position) {
-			p := *parsers[i]
-			p.scratch = nil // The caller keeps both rows.
-			if err := p.parse(line, r); err != nil {
-				return nil, fmt.Errorf("reconcile: side %s changed while it was read: %w", s.name, err)
+	j.dropRuns()
+	for _, w := range j.workers {
+		w.found.close()
+		w.opened.close()
+		w.pairs.close()
+	}
+	if j.options.Work == "" && j.directory != "" {
+		os.RemoveAll(j.directory)
+	}
+}
+
+func (j *job) dropRuns() {
+	for side := range j.runs {
+		for _, run := range j.runs[side] {
+			run.file.Close()
+		}
+		j.runs[side] = nil
+	}
+}
+
+// stopped reports that the run was called off.
+func (j *job) stopped() error { return j.ctx.Err() }
+
+// parallel runs task with every worker.
+func (j *job) parallel(task func(w *worker) error) error {
+	failures := make([]error, len(j.workers))
+	var group sync.WaitGroup
+	for i, w := range j.workers {
+		group.Go(func() { failures[i] = task(w) })
+	}
+	group.Wait()
+	return errors.Join(failures...)
+}
+
+// scanSide reads one side and counts it.
+func (j *job) scanSide(side int) error {
+	s := j.sources[side]
+	j.progress.begin("reading "+s.name, s.bytes())
+	work := &scan{job: j, side: side, source: s, done: make([]bool, s.blocks())}
+	var stretches []*stretch
+	for _, run := range j.runs[side] {
+		stretches = append(stretches, &run.count)
+		work.rejects.Add(int64(len(run.count.Rejects)))
+		for _, b := range run.count.Blocks {
+			work.done[b.Block] = true
+			j.progress.bytes.Add(blockBytes)
+		}
+	}
+	taken := len(j.runs[side])
+	if err := j.parallel(work.run); err != nil {
+		return fmt.Errorf("reconcile: cannot read side %s: %w", s.name, err)
+	}
+	for _, run := range j.runs[side][taken:] {
+		stretches = append(stretches, &run.count)
+	}
+	for _, w := range j.workers {
+		stretches = append(stretches, &w.shards[side].stretch)
+	}
+	j.counts[side] = work.count(stretches)
+	return j.checkTrailers(side)
+}
+
+// joinAll joins all partitions under the rule at hand: those that fit in a core's cache
+// with all workers, then the heavy ones, each split over all workers.
+func (j *job) joinAll() error {
+	j.progress.begin("matching by "+j.plan.Rules[j.rule].Name, int64(j.partitions))
+	var next atomic.Int64
+	var mu sync.Mutex
+	var heavy []int
+	err := j.parallel(func(w *worker) error {
+		for {
+			number := int(next.Add(1) - 1)
+			if number >= j.partitions {
+				return nil
+			}
+			if err := j.stopped(); err != nil {
+				return err
+			}
+			if err := w.originals(number); err != nil {
+				return err
+			}
+			s := j.partition(number)
+			if s.total() > j.setRows {
+				mu.Lock()
+				heavy = append(heavy, number)
+				mu.Unlock()
+				continue
+			}
+			if err := w.join(s); err != nil {
+				return err
+			}
+			j.progress.bytes.Add(1)
+		}
+	})
+	for _, number := range heavy {
+		if err != nil {
+			return err
+		}
+		err = j.workers[0].heavy(j.partition(number), 0, withAll)
+		j.progress.bytes.Add(1)
+	}
+	j.dropRuns()
+	return err
+}
+
+// withAll is each with all workers.
+func withAll(w *worker, children [][2]*spool, task func(w *worker, number int) error) error {
+	var next atomic.Int64
+	return w.job.parallel(func(w *worker) error {
+		for {
+			i := int(next.Add(1) - 1)
+			if i >= len(children) {
+				return nil
+			}
+			if children[i][0].rows+children[i][1].rows == 0 {
+				continue
+			}
+			if err := task(w, i); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+// partition takes one partition's entries, out of memory and of run files.
+func (j *job) partition(number int) *set {
+	s := &set{}
+	for side := range s.sides {
+		for _, w := range j.workers {
+			chunks := w.shards[side].chunks[number]
+			if len(chunks) == 0 {
+				continue
+			}
+			s.sides[side] = append(s.sides[side], &strand{chunks: chunks})
+			for _, chunk := range chunks {
+				s.rows[side] += int64(len(chunk))
+			}
+		}
+		for _, run := range j.runs[side] {
+			begin, end := run.begin[number], run.begin[number+1]
+			if begin < end {
+				s.sides[side] = append(s.sides[side], &strand{file: run.file, at: begin, end: end})
+				s.rows[side] += (end - begin) / entryBytes
 			}
 		}
 	}
-	if s.layout.Encoding == "gbk" {
-		return simplifiedchinese.GB18030.NewDecoder().Bytes(line)
-	}
-	return line, nil
+	return s
 }
 
-func (j *job) report(found []finding, emit func(Discrepancy) error) (*Summary, error) {
-	sum := &Summary{Classes: map[string]Total{}, Rejects: []Reject{}}
-	for side, total := range []*Total{&sum.Left, &sum.Right} {
-		var rejects []Reject
-		for _, s := range j.shards[side] {
-			total.Rows += s.rows
-			total.Amount += s.amount
-			rejects = append(rejects, s.reject...)
-		}
-		slices.SortFunc(rejects, func(a, b Reject) int { return cmp.Compare(a.position, b.position) })
-		sum.Rejects = append(sum.Rejects, rejects...)
-	}
-	sum.Matched = sum.Left
-	digest := sha256.New()
-	var parsers [2][]*parser
-	for side, s := range j.sources {
-		parsers[side], _ = s.parsers() // They were compiled before, by every worker.
-	}
-	for _, f := range found {
-		difference, err := j.explain(f, parsers, sum)
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(digest, "%s\x00%s\x00%s\n", difference.Class, difference.Left, difference.Right)
-		if err := emit(difference); err != nil {
-			return nil, err
+// feed reads the rows again that the rule before left open, in order, and spreads them
+// under the rule at hand.
+func (j *job) feed() error {
+	lists := make([]*findings, 0, len(j.workers))
+	j.share()
+	for _, w := range j.workers {
+		own := w.opened
+		lists = append(lists, &own)
+		w.opened = findings{folder: own.folder, max: own.max}
+		for side := range w.shards {
+			clear(w.shards[side].chunks)
+			w.shards[side].rows, w.shards[side].stretch = 0, stretch{}
 		}
 	}
-	for _, r := range sum.Rejects {
-		fmt.Fprintf(digest, "reject\x00%s\x00%d\x00%s\n", r.Side, r.position, r.Reason)
+	j.progress.begin("reading open rows for "+j.plan.Rules[j.rule].Name, 0)
+	batches := make(chan []finding, 4)
+	var order error
+	go func() {
+		defer close(batches)
+		batch := make([]finding, 0, feedRows)
+		order = inOrder(lists, func(f finding) error {
+			if batch = append(batch, f); len(batch) == feedRows {
+				batches <- batch
+				batch = make([]finding, 0, feedRows)
+			}
+			return j.stopped()
+		})
+		batches <- batch
+	}()
+	amounts := make([]Total, len(j.workers))
+	var number atomic.Int64
+	err := j.parallel(func(w *worker) error {
+		total := &amounts[number.Add(1)-1]
+		var failed error
+		for batch := range batches { // Read to the end even after a failure.
+			for _, f := range batch {
+				if failed == nil {
+					failed = w.feed(f, total)
+				}
+			}
+		}
+		return failed
+	})
+	for _, list := range lists {
+		list.close()
 	}
-	io.WriteString(digest, fmt.Sprint(sum.Left, sum.Right))
-	sum.Digest = hex.EncodeToString(digest.Sum(nil))
-	return sum, nil
+	var sum Total
+	for _, t := range amounts {
+		sum.Rows += t.Rows
+		sum.Amount += t.Amount
+	}
+	j.entered = append(j.entered, sum)
+	return errors.Join(err, order)
 }
 
-func (j *job) explain(f finding, parsers [2][]*parser, sum *Summary) (Discrepancy, error) {
-	var r row
-	d := Discrepancy{Class: f.class.String(), Action: f.class.Action()}
-	if f.right >= 0 {
-		line, err := j.readLine(parsers[1], 1, f.right, &r)
-		if err != nil {
-			return d, err
-		}
-		d.Right, d.Amount = string(line), r.amount
+const feedRows = 1024
+
+// share gives every worker as many free chunks: joins hand them to whoever joined.
+func (j *job) share() {
+	var free [][]entry
+	for _, w := range j.workers {
+		free = append(free, w.arena.free...)
+		w.arena.free, w.arena.held = nil, 0
 	}
-	if f.left >= 0 {
-		line, err := j.readLine(parsers[0], 0, f.left, &r)
-		if err != nil {
-			return d, err
-		}
-		d.Left, d.Amount = string(line), r.amount
-		sum.Matched.Rows--
-		sum.Matched.Amount -= r.amount
+	for i, chunk := range free {
+		a := &j.workers[i%len(j.workers)].arena
+		a.free = append(a.free, chunk)
 	}
-	total := sum.Classes[d.Class]
-	sum.Classes[d.Class] = Total{total.Rows + 1, total.Amount + d.Amount}
-	return d, nil
+}
+
+func (w *worker) feed(f finding, left *Total) error {
+	side, position := 0, f.left
+	if position < 0 {
+		side, position = 1, f.right
+	}
+	if err := w.read(side, position); err != nil {
+		return err
+	}
+	if side == 0 {
+		left.Rows++
+		left.Amount += w.rows[0].amount
+	}
+	return w.put(side, &w.job.plan.Rules[w.job.rule], &w.rows[side], position)
 }

@@ -5,116 +5,118 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"sync"
+	"slices"
 	"sync/atomic"
 
 	"github.com/zeebo/xxh3"
 )
 
-// entry is what a row is reduced to for the join.
-type entry struct {
-	key      uint64 // Hash of the id.
-	value    uint64 // Hash, under another seed, of the id and everything compared.
-	position int64  // Of the line among the side's files, in bytes.
-}
-
-const chunkEntries = 256
-
-// shard is what one worker found on one side: per partition, chunks of entries in
-// ascending order of position.
+// shard is what one worker found on one side since its last flush: per partition,
+// chunks of entries in ascending order of position.
 type shard struct {
+	stretch
 	chunks [][][]entry
-	free   []entry
-	rows   int64
-	amount int64
-	reject []Reject
+	rows   int64 // In chunks.
 
 	content []byte // Of the row at hand.
 }
 
-func (s *shard) add(partition int, e entry) {
+// stretch is what a worker counted over the blocks that it read: kept beside its entries
+// on disk, so that a run that is started again need not read these blocks.
+type stretch struct {
+	Blocks  []blockCount `json:"blocks"`
+	Totals  []Total      `json:"totals"` // By file.
+	Rejects []Reject     `json:"rejects"`
+	Trailer []trailer    `json:"trailers"`
+}
+
+// blockCount is how many lines begin in a block; numbers of lines are sums of these.
+type blockCount struct {
+	Block int64 `json:"block"`
+	Lines int64 `json:"lines"`
+}
+
+// trailer is a line of totals as it was found.
+type trailer struct {
+	Part     int   `json:"part"`
+	Position int64 `json:"position"`
+}
+
+// add takes an entry; false asks for a flush first.
+func (s *shard) add(a *arena, partition int, e entry) bool {
 	chunks := s.chunks[partition]
 	last := len(chunks) - 1
 	if last < 0 || len(chunks[last]) == cap(chunks[last]) {
-		if len(s.free) < chunkEntries {
-			s.free = make([]entry, 1024*chunkEntries)
+		chunk := a.take()
+		if chunk == nil {
+			return false
 		}
-		chunks = append(chunks, s.free[:0:chunkEntries])
-		s.free = s.free[chunkEntries:]
+		chunks = append(chunks, chunk)
 		s.chunks[partition] = chunks
 		last++
 	}
 	chunks[last] = append(chunks[last], e)
+	s.rows++
+	return true
 }
 
 // scan reads one side with all workers and spreads its rows over partitions.
 type scan struct {
-	source  *source
 	job     *job
-	next    atomic.Int64 // The block to read next.
+	side    int
+	source  *source
+	done    []bool // Blocks that an earlier run has read.
+	next    atomic.Int64
 	rejects atomic.Int64
 }
 
-func (j *job) scanSide(s *source) ([]*shard, error) {
-	work := &scan{source: s, job: j}
-	shards := make([]*shard, j.options.Threads)
-	failures := make([]error, len(shards))
-	var group sync.WaitGroup
-	for i := range shards {
-		shards[i] = &shard{chunks: make([][][]entry, j.partitions)}
-		group.Go(func() { failures[i] = work.run(shards[i]) })
-	}
-	group.Wait()
-	for _, err := range failures {
-		if err != nil {
-			return nil, fmt.Errorf("reconcile: cannot read side %s: %w", s.name, err)
-		}
-	}
-	return shards, nil
-}
-
-func (w *scan) run(out *shard) error {
-	parsers, err := w.source.parsers()
-	if err != nil {
-		return err
-	}
+// run is one worker's part.
+func (w *scan) run(out *worker) error {
+	parsers := w.source.parsers()
 	buffer := make([]byte, blockBytes+lineBytesMax)
+	shard := out.shards[w.side]
+	shard.Totals = make([]Total, len(w.source.parts))
 	for {
-		number, at := w.next.Add(1)-1, 0
-		for ; at < len(w.source.parts); at++ {
-			p := &w.source.parts[at]
-			blocks := (p.size - p.begin + blockBytes - 1) / blockBytes
-			if number < blocks {
-				break
-			}
-			number -= blocks
+		block := w.next.Add(1) - 1
+		if block >= int64(len(w.done)) {
+			break
 		}
-		if at == len(w.source.parts) {
-			return nil
-		}
-		if err := w.block(out, parsers[at], &w.source.parts[at], number, buffer); err != nil {
-			return err
-		}
-	}
-}
-
-// parsers compiles one parser for each file, because headers may differ.
-func (s *source) parsers() ([]*parser, error) {
-	parsers := make([]*parser, len(s.parts))
-	for i, p := range s.parts {
-		var err error
-		if p.size == 0 {
+		if w.done[block] {
 			continue
 		}
-		if parsers[i], err = newParser(s.layout, p.header); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.path, err)
+		if err := w.job.stopped(); err != nil {
+			return err
+		}
+		at := len(w.source.parts) - 1
+		for w.source.parts[at].blocks > block {
+			at--
+		}
+		lines, err := w.block(out, parsers[at], at, block-w.source.parts[at].blocks, buffer)
+		if err != nil {
+			return err
+		}
+		shard.Blocks = append(shard.Blocks, blockCount{block, lines})
+		w.job.progress.bytes.Add(blockBytes)
+		if w.job.options.Work != "" && shard.rows*entryBytes >= stretchBytes {
+			if err := out.flush(w.side); err != nil {
+				return err
+			}
 		}
 	}
-	return parsers, nil
+	if w.job.options.Work != "" {
+		return out.flush(w.side)
+	}
+	return nil
 }
 
-// block reads the rows that begin in one block; the last may end in the next.
-func (w *scan) block(out *shard, p *parser, file *part, number int64, buffer []byte) error {
+// stretchBytes is how much a worker gathers before it is kept for a run that is started
+// again.
+const stretchBytes = 32 << 20
+
+// block reads the rows that begin in one block of a file, and returns how many lines
+// begin there; the last may end in the next.
+func (w *scan) block(out *worker, p *parser, at int, number int64, buffer []byte) (lines int64, err error) {
+	file := &w.source.parts[at]
 	from := file.begin + number*blockBytes
 	skip := number > 0
 	if skip {
@@ -122,89 +124,231 @@ func (w *scan) block(out *shard, p *parser, file *part, number int64, buffer []b
 	}
 	n, err := file.file.ReadAt(buffer, from)
 	if err != nil && err != io.EOF {
-		return err
+		return 0, err
 	}
-	text, end := buffer[:n], file.begin+(number+1)*blockBytes-from
-	at := int64(0)
+	text, end := buffer[:n], min(file.begin+(number+1)*blockBytes-from, int64(n))
+	begin := int64(0)
 	if skip {
 		first := bytes.IndexByte(text, '\n')
 		if first < 0 {
-			return nil // The whole block is inside one line, rejected where it begins.
+			return 0, nil // The whole block is inside one line, rejected where it begins.
 		}
-		at = int64(first) + 1
+		begin = int64(first) + 1
 	}
 	var r row
-	for at < min(end, int64(n)) {
-		length := int64(bytes.IndexByte(text[at:], '\n'))
+	for i := begin; i < end; lines++ {
+		length := int64(bytes.IndexByte(text[i:], '\n'))
 		long := length < 0 && from+int64(n) < file.size || length > lineBytesMax
 		if length < 0 {
-			length = int64(n) - at
+			length = int64(n) - i
 		}
-		line := text[at : at+length]
-		reason := errLong
-		if !long {
-			line = bytes.TrimSuffix(line, []byte("\r"))
-			if len(line) == 0 {
-				at += length + 1
-				continue
-			}
-			reason = p.parse(line, &r)
+		line := text[i : i+length]
+		if last := len(line) - 1; last >= 0 && line[last] == '\r' {
+			line = line[:last]
 		}
-		position := file.base + from + at
-		if reason != nil {
-			if err := w.refuse(out, file, position, reason); err != nil {
-				return err
-			}
-		} else {
-			w.take(out, p, &r, position)
+		mark := mark{at, file.base + from + i, number + file.blocks, lines}
+		i += length + 1
+		if long {
+			err = w.refuse(out, mark, errLong)
+		} else if len(line) > 0 {
+			err = w.line(out, p, line, &r, mark)
 		}
-		at += length + 1
+		if err != nil {
+			return 0, err
+		}
 	}
-	return nil
+	return lines, nil
+}
+
+// mark is where a line stands.
+type mark struct {
+	part     int
+	position int64
+	block    int64 // Among the side's blocks.
+	line     int64 // From 0 among the lines that begin in the block.
 }
 
 var errLong = fmt.Errorf("line is longer than %d bytes", lineBytesMax)
 
-func (w *scan) refuse(out *shard, file *part, position int64, reason error) error {
-	out.reject = append(out.reject, Reject{Side: w.source.name, Path: file.path,
-		Offset: position - file.base, Reason: reason.Error(), position: position})
-	if n := w.rejects.Add(1); n > w.job.options.RejectsMax {
+func (w *scan) line(out *worker, p *parser, line []byte, r *row, at mark) error {
+	if len(p.trailer) > 0 && bytes.HasPrefix(line, p.trailer) {
+		s := out.shards[w.side]
+		s.Trailer = append(s.Trailer, trailer{at.part, at.position})
+		return nil
+	}
+	if err := p.parse(line, r); err != nil {
+		return w.refuse(out, at, err)
+	}
+	return w.take(out, r, at)
+}
+
+func (w *scan) refuse(out *worker, at mark, reason error) error {
+	s, file := out.shards[w.side], &w.source.parts[at.part]
+	s.Rejects = append(s.Rejects, Reject{Side: w.source.name, Path: file.path,
+		Offset: at.position - file.base, Reason: reason.Error(), Position: at.position,
+		Block: at.block, Line: at.line})
+	if n := w.rejects.Add(1); n > w.job.plan.RejectsMax {
 		return fmt.Errorf("more than %d lines rejected, the last one of %s at byte %d: %w",
-			w.job.options.RejectsMax, file.path, position-file.base, reason)
+			w.job.plan.RejectsMax, file.path, at.position-file.base, reason)
 	}
 	return nil
 }
 
-func (w *scan) take(out *shard, p *parser, r *row, position int64) {
-	out.rows++
-	out.amount += r.amount
-	key := xxh3.HashSeed(r.text[ID], w.job.seed)
-	out.content = w.job.content(out.content[:0], r)
-	value := xxh3.HashSeed(out.content, ^w.job.seed)
-	out.add(int(key>>w.job.shift), entry{key, value, position})
+func (w *scan) take(out *worker, r *row, at mark) error {
+	s := out.shards[w.side]
+	total := &s.Totals[at.part]
+	total.Rows++
+	total.Amount += r.amount
+	if w.job.takesBack(r) {
+		key := xxh3.HashSeed(r.text[Original], w.job.seed)
+		section := w.job.partitions + int(key>>w.job.shift)
+		if err := out.place(w.side, section, newEntry(key, 0, at.position)); err != nil {
+			return err
+		}
+	}
+	return out.put(w.side, &w.job.plan.Rules[0], r, at.position)
 }
 
-// content writes the id and every compared field to text, each text with its length.
-func (j *job) content(text []byte, r *row) []byte {
-	text = appendText(text, r.text[ID])
+// put adds a row to the worker's shard under a rule. A row without the rule's key takes
+// no part and stays open.
+func (w *worker) put(side int, rule *Rule, r *row, position int64) error {
+	s := w.shards[side]
+	key, ok := w.key(rule, r)
+	if !ok {
+		return w.open(side, position)
+	}
+	var value uint64
+	switch rule.kind() {
+	case windowRule:
+		value = uint64(r.second)
+	case sumRule:
+		value = uint64(r.amount)
+	default:
+		s.content = w.job.content(s.content[:0], rule, r)
+		value = xxh3.HashSeed(s.content, ^w.job.seed)
+	}
+	return w.place(side, int(key>>w.job.shift), newEntry(key, value, position))
+}
+
+// place adds an entry, and makes room on disk when there is none in memory.
+func (w *worker) place(side, section int, e entry) error {
+	s := w.shards[side]
+	for !s.add(&w.arena, section, e) {
+		larger := side
+		if w.shards[1-side].rows > s.rows {
+			larger = 1 - side
+		}
+		if err := w.flush(larger); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// key hashes a rule's key; false when one of its texts is empty.
+func (w *worker) key(rule *Rule, r *row) (uint64, bool) {
+	if len(rule.Key) == 1 && isText(rule.Key[0]) {
+		text := r.text[rule.Key[0]]
+		return xxh3.HashSeed(text, w.job.seed), len(text) > 0
+	}
+	w.keyText = w.keyText[:0]
+	for _, f := range rule.Key {
+		if isText(f) && len(r.text[f]) == 0 || (f == Time || f == Day) && r.second == noTime {
+			return 0, false
+		}
+		w.keyText = appendField(w.keyText, f, r)
+	}
+	return xxh3.HashSeed(w.keyText, w.job.seed), rule.Window == 0 || r.second != noTime
+}
+
+// sameKey compares two rows' keys byte by byte.
+func (w *worker) sameKey(rule *Rule, left, right *row) bool {
+	w.keyText = w.keyText[:0]
+	for _, f := range rule.Key {
+		w.keyText = appendField(w.keyText, f, left)
+	}
+	middle := len(w.keyText)
+	for _, f := range rule.Key {
+		w.keyText = appendField(w.keyText, f, right)
+	}
+	return bytes.Equal(w.keyText[:middle], w.keyText[middle:])
+}
+
+// content writes the key and every compared field to text, each text with its length.
+func (j *job) content(text []byte, rule *Rule, r *row) []byte {
+	for _, f := range rule.Key {
+		text = appendField(text, f, r)
+	}
 	text = binary.LittleEndian.AppendUint64(text, uint64(r.amount))
-	for _, field := range j.options.Compare {
-		switch field {
-		case Amount:
-		case Fee:
-			text = binary.LittleEndian.AppendUint64(text, uint64(r.fee))
-		case Day:
-			text = binary.LittleEndian.AppendUint64(text, uint64(r.day()))
-		case Time:
-			text = binary.LittleEndian.AppendUint64(text, uint64(r.second))
-		default:
-			text = appendText(text, r.text[field])
+	for _, f := range j.plan.Compare {
+		if f != Amount {
+			text = appendField(text, f, r)
 		}
 	}
 	return text
 }
 
-func appendText(text, field []byte) []byte {
-	text = binary.LittleEndian.AppendUint32(text, uint32(len(field)))
-	return append(text, field...)
+func isText(f Field) bool {
+	return f != Amount && f != Fee && f != Time && f != Day
+}
+
+func appendField(text []byte, f Field, r *row) []byte {
+	switch f {
+	case Amount:
+		return binary.LittleEndian.AppendUint64(text, uint64(r.amount))
+	case Fee:
+		return binary.LittleEndian.AppendUint64(text, uint64(r.fee))
+	case Day:
+		return binary.LittleEndian.AppendUint64(text, uint64(r.day()))
+	case Time:
+		return binary.LittleEndian.AppendUint64(text, uint64(r.second))
+	}
+	text = binary.LittleEndian.AppendUint32(text, uint32(len(r.text[f])))
+	return append(text, r.text[f]...)
+}
+
+// count adds up what all workers, of this run and of one before it, found on a side.
+func (w *scan) count(stretches []*stretch) *count {
+	c := &count{totals: make([]Total, len(w.source.parts)), lines: make([]int64, len(w.done)+1)}
+	for _, s := range stretches {
+		for i, t := range s.Totals {
+			c.totals[i].Rows += t.Rows
+			c.totals[i].Amount += t.Amount
+		}
+		for _, b := range s.Blocks {
+			c.lines[b.Block+1] = b.Lines
+		}
+		c.rejects = append(c.rejects, s.Rejects...)
+		c.trailers = append(c.trailers, s.Trailer...)
+	}
+	for i := range w.done {
+		c.lines[i+1] += c.lines[i]
+	}
+	slices.SortFunc(c.rejects, func(a, b Reject) int { return int(a.Position - b.Position) })
+	for i := range c.rejects {
+		r := &c.rejects[i]
+		file := &w.source.parts[w.source.part(r.Position)]
+		r.Line += c.lines[r.Block] - c.lines[file.blocks] + 1
+		if w.source.layout.Header {
+			r.Line++
+		}
+	}
+	return c
+}
+
+// count is what is known of a side once it is read.
+type count struct {
+	totals   []Total // By file.
+	lines    []int64 // Lines before each block.
+	rejects  []Reject
+	trailers []trailer
+}
+
+func (c *count) total() Total {
+	var sum Total
+	for _, t := range c.totals {
+		sum.Rows += t.Rows
+		sum.Amount += t.Amount
+	}
+	return sum
 }

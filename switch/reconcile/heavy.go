@@ -1,0 +1,362 @@
+package reconcile
+
+import (
+	"errors"
+	"slices"
+)
+
+// A set that is too big for memory, or for a core's cache, is split: by further bits of
+// its keys; and a key that dominates it by its content, because equal rows have equal
+// content wherever their key occurs. What is left of such a key is paired in input order
+// from sorted streams, so that no number of copies needs more memory.
+
+const (
+	splitWays    = 64
+	splitBits    = 6
+	sampleRows   = 1024
+	setRowsCache = 1 << 19 // A larger set is split even if memory would hold it.
+)
+
+// whichChild says where an entry goes when a set is split.
+type whichChild func(e *entry) int
+
+// split spreads a set, in order of position. Its strands are consumed.
+func (w *worker) split(s *set, which whichChild) ([][2]*spool, error) {
+	children := make([][2]*spool, splitWays)
+	for i := range children {
+		for side := range children[i] {
+			children[i][side] = &spool{arena: &w.arena, folder: w.job.directory}
+		}
+	}
+	for side, strands := range s.sides {
+		for _, strand := range strands {
+			strand.owner = &w.arena
+		}
+		err := merge(strands, func(e entry) error { return children[which(&e)][side].add(e) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	return children, nil
+}
+
+// gathered makes a set of two spools, whose memory goes to the worker that reads them.
+func (w *worker) gathered(child [2]*spool) (*set, error) {
+	s := &set{}
+	for side, spool := range child {
+		strand, err := spool.strand()
+		if err != nil {
+			return nil, err
+		}
+		strand.owner = &w.arena
+		s.sides[side], s.rows[side] = append(s.sides[side], strand), spool.rows
+	}
+	return s, nil
+}
+
+// each runs task for every child that has rows: with all workers, or with this one alone.
+type each func(w *worker, children [][2]*spool, task func(w *worker, number int) error) error
+
+// oneByOne is each with one worker.
+func oneByOne(w *worker, children [][2]*spool, task func(w *worker, number int) error) error {
+	for i := range children {
+		if children[i][0].rows+children[i][1].rows == 0 {
+			continue
+		}
+		if err := task(w, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heavy joins a set of any size.
+func (w *worker) heavy(s *set, level int, run each) error {
+	if s.total() <= w.job.setRows {
+		return w.join(s)
+	}
+	key, dominant, err := w.sample(s)
+	if err != nil {
+		return err
+	}
+	if dominant {
+		return w.dominated(s, key, level, run)
+	}
+	shift := uint(56 - splitBits*(level+1))
+	children, err := w.split(s, func(e *entry) int { return int(e.key()>>shift) & (splitWays - 1) })
+	if err != nil {
+		return err
+	}
+	return run(w, children, func(w *worker, i int) error {
+		child, err := w.gathered(children[i])
+		if err != nil {
+			return err
+		}
+		defer closeBoth(children[i])
+		return w.heavy(child, level+1, oneByOne)
+	})
+}
+
+func closeBoth(child [2]*spool) {
+	child[0].close()
+	child[1].close()
+}
+
+// sample looks at the first rows of each strand for a key that makes up most of the set.
+func (w *worker) sample(s *set) (key uint64, dominant bool, err error) {
+	votes, seen := map[uint64]int{}, 0
+	for _, strands := range s.sides {
+		for _, strand := range strands {
+			if _, err := strand.next(); err != nil {
+				return 0, false, err
+			}
+			for i := range strand.ready[:min(len(strand.ready), sampleRows)] {
+				votes[strand.ready[i].key()]++
+				seen++
+			}
+		}
+	}
+	for candidate, n := range votes {
+		if n > seen/2 {
+			return candidate, true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+// dominated joins a set of which one key makes up the most.
+func (w *worker) dominated(s *set, key uint64, level int, run each) error {
+	children, err := w.split(s, func(e *entry) int {
+		if e.key() != key {
+			return 0
+		}
+		return 1 + int((e.value()>>(64-2*splitBits))%(splitWays-1))
+	})
+	if err != nil {
+		return err
+	}
+	others, err := w.gathered(children[0])
+	if err != nil {
+		return err
+	}
+	if err := w.heavy(others, level, run); err != nil {
+		return err
+	}
+	closeBoth(children[0])
+	rule := &w.job.plan.Rules[w.job.rule]
+	if rule.kind() != equalRule {
+		return w.ambiguous(children[1:])
+	}
+	return w.oneKey(rule, children[1:], run)
+}
+
+// ambiguous leaves the rows of a key open that has too many of them for a loose rule, and
+// says so in the summary.
+func (w *worker) ambiguous(children [][2]*spool) error {
+	for _, child := range children {
+		s, err := w.gathered(child)
+		if err != nil {
+			return err
+		}
+		for side := range s.sides {
+			err := merge(s.sides[side], func(e entry) error {
+				w.job.ambiguous.Add(1)
+				return w.open(side, e.position())
+			})
+			if err != nil {
+				return err
+			}
+		}
+		closeBoth(child)
+	}
+	return nil
+}
+
+// oneKey joins all rows of one key, spread by their content.
+func (w *worker) oneKey(rule *Rule, children [][2]*spool, run each) error {
+	rest := make([][2]*spool, len(children))
+	var rows [2]int64
+	for i := range children {
+		rows[0] += children[i][0].rows
+		rows[1] += children[i][1].rows
+		for side := range rest[i] {
+			rest[i][side] = &spool{folder: w.job.directory}
+		}
+	}
+	err := run(w, children, func(w *worker, i int) error {
+		rest[i][0].arena, rest[i][1].arena = &w.arena, &w.arena
+		defer closeBoth(children[i])
+		return w.surplus(children[i], rest[i], 1)
+	})
+	if err != nil {
+		return err
+	}
+	var strands [2][]*strand
+	for i := range rest {
+		for side, spool := range rest[i] {
+			strand, err := spool.strand()
+			if err != nil {
+				return err
+			}
+			strand.owner = nil // Its arena may be another worker's.
+			strands[side] = append(strands[side], strand)
+		}
+	}
+	err = w.pairInOrder(rule, strands, rows)
+	for i := range rest {
+		for _, spool := range rest[i] {
+			w.arena.give(spool.chunks)
+			spool.close()
+		}
+	}
+	return err
+}
+
+// surplus matches the copies of each content, and leaves those without partner to rest,
+// in order of position.
+func (w *worker) surplus(child, rest [2]*spool, level int) error {
+	s, err := w.gathered(child)
+	if err != nil {
+		return err
+	}
+	if !child[0].mixed && !child[1].mixed && (child[0].rows == 0 || child[1].rows == 0 ||
+		child[0].first.same(&child[1].first)) {
+		return w.surplusOfOne(s, rest)
+	}
+	if s.total() > w.job.setRows {
+		return w.surplusOfMany(s, rest, level)
+	}
+	if err := w.load(s); err != nil {
+		return err
+	}
+	defer w.unload(s)
+	if err := w.exact(s.rows[0]); err != nil {
+		return err
+	}
+	return w.keep(rest)
+}
+
+func (w *worker) keep(rest [2]*spool) error {
+	for side := range w.rest {
+		slices.SortFunc(w.rest[side], byPosition)
+		for _, e := range w.rest[side] {
+			if err := rest[side].add(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// surplusOfOne is surplus for copies of one content: they match one by one.
+func (w *worker) surplusOfOne(s *set, rest [2]*spool) error {
+	n := min(s.rows[0], s.rows[1])
+	if w.job.options.Pairs != nil && n > 0 {
+		return w.pairSurplus(s, rest, n)
+	}
+	for side := range s.sides {
+		number := int64(0)
+		err := merge(s.sides[side], func(e entry) error {
+			if number++; number <= n {
+				return nil
+			}
+			return rest[side].add(e)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pairSurplus is surplusOfOne when matches are written down.
+func (w *worker) pairSurplus(s *set, rest [2]*spool, n int64) error {
+	right := s.sides[1][0]
+	number := int64(0)
+	err := merge(s.sides[0], func(e entry) error {
+		if number++; number > n {
+			return rest[0].add(e)
+		}
+		other, err := right.next()
+		if err != nil {
+			return err
+		}
+		f := finding{e.position(), other.position(), Matched, uint8(w.job.rule)}
+		right.ready = right.ready[1:]
+		return w.pairs.add(f)
+	})
+	if err != nil {
+		return err
+	}
+	return merge([]*strand{right}, rest[1].add)
+}
+
+// surplusOfMany splits by further bits of the content.
+func (w *worker) surplusOfMany(s *set, rest [2]*spool, level int) error {
+	shift := uint(splitBits * level)
+	children, err := w.split(s, func(e *entry) int { return int(e.value()>>shift) & (splitWays - 1) })
+	if err != nil {
+		return err
+	}
+	var left, right []*strand
+	var spools []*spool
+	for _, child := range children {
+		own := [2]*spool{{arena: &w.arena, folder: w.job.directory}, {arena: &w.arena, folder: w.job.directory}}
+		if err := w.surplus(child, own, level+1); err != nil {
+			return err
+		}
+		closeBoth(child)
+		a, errA := own[0].strand()
+		b, errB := own[1].strand()
+		if err := errors.Join(errA, errB); err != nil {
+			return err
+		}
+		left, right = append(left, a), append(right, b)
+		spools = append(spools, own[:]...)
+	}
+	if err := merge(left, rest[0].add); err != nil {
+		return err
+	}
+	if err := merge(right, rest[1].add); err != nil {
+		return err
+	}
+	for _, spool := range spools {
+		spool.close()
+	}
+	return nil
+}
+
+// pairInOrder pairs the first row of one side with the first of the other and so on;
+// what one side has more is a duplicate, if the other side has the key at all.
+func (w *worker) pairInOrder(rule *Rule, strands [2][]*strand, rows [2]int64) error {
+	ordered := &spool{arena: &arena{}, folder: w.job.directory}
+	defer ordered.close()
+	if err := merge(strands[1], ordered.add); err != nil {
+		return err
+	}
+	right, err := ordered.strand()
+	if err != nil {
+		return err
+	}
+	number := int64(0)
+	err = merge(strands[0], func(e entry) error {
+		other, err := right.next()
+		if err != nil {
+			return err
+		}
+		if other == nil {
+			number++
+			return w.alone(0, e.position(), rows[1] > 0 || number > 1)
+		}
+		position := other.position()
+		right.ready = right.ready[1:]
+		return w.pair(rule, e.position(), position)
+	})
+	if err != nil {
+		return err
+	}
+	return merge([]*strand{right}, func(e entry) error {
+		number++
+		return w.alone(1, e.position(), rows[0] > 0 || number > 1)
+	})
+}

@@ -1,0 +1,166 @@
+package reconcile
+
+import (
+	"fmt"
+	"os"
+)
+
+// strand is a sequence of entries in ascending order of position: chunks in memory, then
+// a section of a file.
+type strand struct {
+	chunks  [][]entry
+	file    *os.File
+	at, end int64 // Bytes of file.
+
+	ready  []entry
+	buffer []entry
+	owner  *arena // Takes chunks back once they are read; nil keeps them.
+	last   [][]entry
+}
+
+// strandEntries is how many entries are read from a file at once.
+const strandEntries = 4096
+
+// next returns the first entry without taking it; nil at the end.
+func (s *strand) next() (*entry, error) {
+	for len(s.ready) == 0 {
+		if len(s.last) > 0 && s.owner != nil {
+			s.owner.give(s.last)
+		}
+		s.last = nil
+		switch {
+		case len(s.chunks) > 0:
+			s.ready, s.last, s.chunks = s.chunks[0], s.chunks[:1], s.chunks[1:]
+		case s.at < s.end:
+			if s.buffer == nil {
+				s.buffer = make([]entry, strandEntries)
+			}
+			n := min(int64(strandEntries), (s.end-s.at)/entryBytes)
+			if err := readEntries(s.file, s.buffer[:n], s.at); err != nil {
+				return nil, err
+			}
+			s.at += n * entryBytes
+			s.ready = s.buffer[:n]
+		default:
+			return nil, nil
+		}
+	}
+	return &s.ready[0], nil
+}
+
+func readEntries(file *os.File, into []entry, at int64) error {
+	if _, err := file.ReadAt(entryMemory(into), at); err != nil {
+		return fmt.Errorf("reconcile: cannot read spilled entries: %w", err)
+	}
+	return nil
+}
+
+// merge calls fn with the entries of all strands in ascending order of position.
+func merge(strands []*strand, fn func(entry) error) error {
+	open := append([]*strand(nil), strands...)
+	for {
+		var first *entry
+		from := 0
+		for i := 0; i < len(open); {
+			e, err := open[i].next()
+			if err != nil {
+				return err
+			}
+			if e == nil {
+				open[i] = open[len(open)-1]
+				open = open[:len(open)-1]
+				continue
+			}
+			if first == nil || e.position() < first.position() {
+				first, from = e, i
+			}
+			i++
+		}
+		if first == nil {
+			return nil
+		}
+		taken := *first
+		open[from].ready = open[from].ready[1:]
+		if err := fn(taken); err != nil {
+			return err
+		}
+	}
+}
+
+// spool gathers entries in the order given: in chunks while the arena has some, then in a
+// file.
+type spool struct {
+	arena  *arena
+	folder string
+	chunks [][]entry
+	file   *os.File
+	buffer []entry
+	size   int64 // Bytes of file.
+
+	rows  int64
+	first entry
+	mixed bool // Not all values are the first one's.
+}
+
+func (s *spool) add(e entry) error {
+	if s.rows == 0 {
+		s.first = e
+	} else if e.value() != s.first.value() || e.key() != s.first.key() {
+		s.mixed = true
+	}
+	s.rows++
+	if s.file == nil {
+		last := len(s.chunks) - 1
+		if last >= 0 && len(s.chunks[last]) < cap(s.chunks[last]) {
+			s.chunks[last] = append(s.chunks[last], e)
+			return nil
+		}
+		if chunk := s.arena.take(); chunk != nil {
+			s.chunks = append(s.chunks, append(chunk, e))
+			return nil
+		}
+		var err error
+		if s.file, err = temporary(s.folder); err != nil {
+			return err
+		}
+	}
+	if s.buffer = append(s.buffer, e); len(s.buffer) < chunkEntries {
+		return nil
+	}
+	return s.write()
+}
+
+func (s *spool) write() error {
+	n, err := s.file.WriteAt(entryMemory(s.buffer), s.size)
+	s.size += int64(n)
+	s.buffer = s.buffer[:0]
+	if err != nil {
+		return fmt.Errorf("reconcile: cannot spill: %w", err)
+	}
+	return nil
+}
+
+// strand ends the gathering and reads what was gathered.
+func (s *spool) strand() (*strand, error) {
+	if s.file != nil && len(s.buffer) > 0 {
+		if err := s.write(); err != nil {
+			return nil, err
+		}
+	}
+	return &strand{chunks: s.chunks, file: s.file, end: s.size, owner: s.arena}, nil
+}
+
+func (s *spool) close() {
+	if s.file != nil {
+		s.file.Close()
+	}
+}
+
+// temporary opens a file that is gone with the process.
+func temporary(folder string) (*os.File, error) {
+	file, err := os.CreateTemp(folder, "spool-*")
+	if err != nil {
+		return nil, fmt.Errorf("reconcile: cannot spill: %w", err)
+	}
+	return file, os.Remove(file.Name())
+}
