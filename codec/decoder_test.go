@@ -233,3 +233,29 @@ func BenchmarkFamilies(b *testing.B) {
 		})
 	}
 }
+
+// TestPayeeIsOfTheScheme: who the payee is comes from one account, of the scheme that the code
+// is said to be of. What other accounts say of theirs is listed and means nothing.
+func TestPayeeIsOfTheScheme(t *testing.T) {
+	const nets, unionPay = "260011SG.COM.NETS0101X", "152031041800520446JDBMSZZXE44BFS0"
+	duitNow := func(id, parts string) string { return id + "0014A0000006150001" + parts }
+	f := func(scheme, acquirer, payee string, accounts ...string) {
+		t.Helper()
+		var c Code
+		text := merchantCode(append(accounts, "525812", "53156", "58CN", "59NOODLES", "60SHANGHAI")...)
+		if err := Default().Decode(text, &c); err != nil || c.Scheme != scheme ||
+			c.Merchant.Acquirer != acquirer || c.Merchant.ID != payee {
+			t.Errorf("%v: %s, %+v, %v", accounts, c.Scheme, c.Merchant, err)
+		}
+	}
+	f("nets", "", "", nets, duitNow("27", "01068900610203MID"))
+	f("duitnow", "890061", "MID", duitNow("26", "01068900610203MID"), "27"+nets[2:])
+	f("duitnow", "", "ONE", duitNow("26", "0203ONE"), duitNow("27", "01068900610203TWO"))
+	f("duitnow", "890061", "TWO", duitNow("26", ""), duitNow("27", "01068900610203TWO"))
+	f("unionpay", "20310418", "JDBMSZZXE44BFS0", duitNow("26", "01068900610203MID"), unionPay)
+	f("unionpay", "", "", "1512345678", duitNow("26", "01068900610203MID"))
+	f("unionpay", "", "", duitNow("26", "01068900610203MID"), "1512345678")
+	f("unionpay", "20310418", "JDBMSZZXE44BFS0", "1612345678", unionPay)
+	f("unionpay", "20310418", "JDBMSZZXE44BFS0", unionPay, "161111111122222222333333333333333")
+	f("unionpay", "", "", "15203104180052044街DBMSZZXE44B") // 31 bytes, split within a character.
+}

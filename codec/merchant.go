@@ -19,8 +19,9 @@ type merchantReader struct {
 	wideFrom, wideTo int
 	byteLengths      bool // Lengths count bytes everywhere.
 
-	seen idSet
-	held [5]held // Objects 53 to 57, which are checked together.
+	names bool // The account that is read says who the payee is.
+	seen  idSet
+	held  [5]held // Objects 53 to 57, which are checked together.
 }
 
 // held is a value whose check waits until the whole code is read.
@@ -291,9 +292,7 @@ func (r *merchantReader) rootTemplate(id, from, to int) *Error {
 	if id <= 51 {
 		if a := accountOf(id, r.identifier(from, to)); a != nil {
 			l = a.at(id)
-			if r.into.Scheme == "" {
-				r.into.Scheme = a.scheme
-			}
+			r.names = r.into.nameScheme(a.scheme)
 		}
 	}
 	seen, err := r.template(row, l, from, to)
@@ -359,7 +358,7 @@ func (r *merchantReader) template(row *pathRow, l *layout, from, to int) (seen i
 		}
 		value := text[from:end]
 		into.add(path, e.name, value, from)
-		if e.role != roleNone {
+		if e.role != roleNone && r.names {
 			into.setRole(e.role, value)
 		}
 		if l == additionalLayout && id == 9 && !isDataRequest(value) {

@@ -89,14 +89,31 @@ func (a *account) at(id int) *layout {
 // 8, forwarder 8, merchant 15 characters.
 const unionPayAccountSize = 31
 
+// schemeUnionPay is the scheme of objects 15 and 16.
+const schemeUnionPay = "unionpay"
+
 // setUnionPay splits a UnionPay account into its three parts. It goes before every
-// other account of the code: this is the network that the switch can reach.
+// other account of the code: this is the network that the switch can reach. Of two the
+// first that can be split is taken.
 func (c *Code) setUnionPay(value string) {
-	c.Scheme = "unionpay"
-	if len(value) != unionPayAccountSize {
-		return
+	m := &c.Merchant
+	if c.Scheme != schemeUnionPay {
+		c.Scheme = schemeUnionPay
+		m.Acquirer, m.Forwarder, m.ID = "", "", "" // Of an account that stood before.
 	}
-	c.Merchant.Acquirer, c.Merchant.Forwarder, c.Merchant.ID = value[:8], value[8:16], value[16:]
+	if m.ID == "" && len(value) == unionPayAccountSize && plainPrefix(value) == len(value) {
+		m.Acquirer, m.Forwarder, m.ID = value[:8], value[8:16], value[16:]
+	}
+}
+
+// nameScheme gives the code the scheme of an account, the first one's, and reports
+// whether that account may say who the payee is: the first of the code's scheme that does.
+// A payee of one scheme is nobody, or somebody else, in another.
+func (c *Code) nameScheme(scheme string) bool {
+	if c.Scheme == "" {
+		c.Scheme = scheme
+	}
+	return c.Scheme == scheme && c.Merchant.ID == "" && c.Merchant.Acquirer == ""
 }
 
 // callByScheme gives names to objects that only the code's scheme explains.
