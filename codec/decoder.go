@@ -97,7 +97,8 @@ func checkText(text string) error {
 		return &Error{Code: CodeNotUTF8, Want: "UTF-8"}
 	}
 	for i := odd; i < len(text); i++ {
-		if text[i] < ' ' || text[i] == 0x7F {
+		wide := text[i] == 0xC2 && text[i+1] < 0xA0 // U+0080 to U+009F; the text is UTF-8.
+		if text[i] < ' ' || text[i] == 0x7F || wide {
 			return &Error{Code: CodeControl, Offset: i, Found: "a control character", Want: "printable text"}
 		}
 	}

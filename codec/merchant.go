@@ -265,6 +265,9 @@ func (r *merchantReader) check(e *entry, path string, from, to int) *Error {
 	if e.form == formDigits && !allDigits(r.text[from:to]) {
 		return formatFault(from, "digits", "EMVCo MPM 4.3")
 	}
+	if e.form >= formLetters && !allLetters(r.text[from:to], e.form) {
+		return formatFault(from, letterWords[e.form], "EMVCo MPM table 3.1")
+	}
 	if e.max != 0 && size != int(e.max) {
 		if wide {
 			size = utf8.RuneCountInString(r.text[from:to])

@@ -9,6 +9,8 @@ const (
 	formANS    valueForm = iota // Printable ASCII.
 	formDigits                  // Digits.
 	formText                    // Any UTF-8.
+	formLetters                 // Letters, of ISO 639.
+	formCapitals                // Capital letters, of ISO 3166-1.
 )
 
 // role says what a part of an account or a link means to the payment.
@@ -53,7 +55,7 @@ func makeRootLayout() *layout {
 		55: {name: "tip indicator", form: formDigits, max: 2, exact: true},
 		56: {name: "fixed fee"},
 		57: {name: "percentage fee"},
-		58: {name: "country", max: 2, exact: true},
+		58: {name: "country", form: formCapitals, max: 2, exact: true},
 		59: {name: "merchant name", max: 25},
 		60: {name: "merchant city", max: 15},
 		61: {name: "postal code", max: 10},
@@ -104,7 +106,7 @@ var languageLayout = makeLanguageLayout()
 
 func makeLanguageLayout() *layout {
 	l := makeTextLayout()
-	l[0] = entry{name: "language", max: 2, exact: true}
+	l[0] = entry{name: "language", form: formLetters, max: 2, exact: true}
 	l[1] = entry{name: "merchant name, local", form: formText, max: 25}
 	l[2] = entry{name: "merchant city, local", form: formText, max: 15}
 	return l

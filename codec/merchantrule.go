@@ -108,6 +108,9 @@ func (r *merchantReader) deviate(code, path string, at int) {
 
 // What follows makes errors. It is no part of the way of a good code.
 
+// letterWords are the forms of letters alone.
+var letterWords = [...]string{formLetters: "letters", formCapitals: "capital letters"}
+
 // lengthWords are the lengths that are demanded exactly.
 var lengthWords = [...]string{2: "2 characters", 3: "3 characters", 4: "4 characters"}
 
