@@ -13,11 +13,7 @@ func (a *application) fits(name []byte) bool {
 		return false
 	}
 	for i := range len(a.aid) {
-		nibble := name[i/2] >> 4
-		if i%2 == 1 {
-			nibble = name[i/2] & 15
-		}
-		if a.aid[i] != upperHex[nibble] {
+		if a.aid[i] != upperHex[nibbleAt(name, i)] {
 			return false
 		}
 	}

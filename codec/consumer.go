@@ -34,6 +34,12 @@ type consumerField struct {
 	from, to         int
 }
 
+// outer reports whether the object stands in an application or the common data itself, not
+// in the transparent data of one.
+func (f *consumerField) outer() bool {
+	return f.pathTo-f.pathFrom == len("61.")+len(f.tag.String())
+}
+
 // strictBase64 refuses bits behind the last byte; padding is taken off before.
 var strictBase64 = base64.RawStdEncoding.Strict()
 
@@ -273,8 +279,8 @@ func (r *consumerReader) primitive(o tlv, path string, at int) *Error {
 		if size < known.min || size > known.max {
 			return &Error{Code: CodeLength, Offset: at, Want: "an account within its length", Clause: "EMVCo CPM table 4.2"}
 		}
-		if _, ok := accountDigits(r.data[o.from:o.to]); !ok {
-			return &Error{Code: CodeFormat, Offset: o.from, Want: "8 to 19 digits of an account, two to a byte", Clause: "EMVCo CPM table 4.2"}
+		if _, ok := accountDigits(r.data[o.from:o.to], o.tag); !ok {
+			return &Error{Code: CodeFormat, Offset: o.from, Want: accountWords[o.tag == tagTrack2], Clause: "EMVCo CPM table 4.2"}
 		}
 		r.account = true
 	}
@@ -329,7 +335,7 @@ func (r *consumerReader) objects(from, to, depth int) bool {
 // has reports whether a primitive object of the application or the common data was read.
 func (r *consumerReader) has(t tag) bool {
 	for i := range r.fields[:r.count] {
-		if f := &r.fields[i]; f.tag == t && f.pathTo-f.pathFrom == len("61.")+len(t.String()) {
+		if f := &r.fields[i]; f.tag == t && f.outer() {
 			return true
 		}
 	}

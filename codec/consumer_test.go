@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -209,4 +210,37 @@ func FuzzConsumer(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestAccountForms: object 5A is digits and padding, object 57 has a separator and what follows
+// it. An account in transparent data is the issuer's business, not the code's.
+func TestAccountForms(t *testing.T) {
+	const number = "6222021234567890"
+	f := func(objects, want string) {
+		t.Helper()
+		objects = "4F08A000000333010102" + objects
+		text := consumerCode(t, fmt.Sprintf("61%02X%s", len(objects)/2, objects))
+		var c Code
+		err := Default().DecodeWith(Strict, text, &c)
+		got, also := Default().AccountNumber(text)
+		var e *Error
+		if want == "" && (!errors.As(err, &e) || e.Code != CodeFormat || !errors.As(also, &e)) {
+			t.Errorf("%s: %v, %v, want %s", objects, err, also, CodeFormat)
+		}
+		if want != "" && (err != nil || got != want) {
+			t.Errorf("%s: account %q, %v, want %s", objects, got, err, want)
+		}
+	}
+	f("5A08"+number, number)
+	f("5A0A"+number+"FFFF", number)
+	f("5A0A"+number+"D251", "")
+	f("5A0A"+number+"FF1F", "")
+	f("570C"+number+"D2512201", number)
+	f("570D"+number+"D2512201F1", "")
+	f("570D"+number+"D25122011F", number)
+	f("570D"+number+"D2512201FF", "")
+	f("570B"+number+"D2512F", "")
+	f("5708"+number, "")
+	f("63085A064444333322225A08"+number, number)
+	f("630E570C4444333322221111D25122015A08"+number, number)
 }

@@ -13,22 +13,51 @@ const (
 	accountShownAfter  = 4
 )
 
+// trackDigitsMin is what track 2 holds at least behind the separator: expiry and service code.
+const trackDigitsMin = 4 + 3
+
+// accountWords are the two forms: of a number alone, and of track 2.
+var accountWords = map[bool]string{false: "8 to 19 digits of an account and padding F",
+	true: "8 to 19 digits of an account, D, 7 digits or more, at most one padding F"}
+
 // accountDigits counts the digits of the account number that data begins with, two to a
-// byte: up to the end, the separator D of track 2, or the padding F. It is false where they
-// are too few, too many, or followed by what cannot follow.
-func accountDigits(data []byte) (count int, ok bool) {
-	for i := range 2 * len(data) {
-		nibble := data[i/2] >> 4
-		if i%2 == 1 {
-			nibble = data[i/2] & 15
+// byte. In object 5A padding F may follow, as often as fills it (format cn); in track 2 the
+// separator D and digits must, and one F may. It is false where that is not so, or the digits
+// are too few or too many.
+func accountDigits(data []byte, t tag) (count int, ok bool) {
+	at := digitsFrom(data, 0)
+	count = at
+	if t == tagTrack2 {
+		if at == 2*len(data) || nibbleAt(data, at) != 0xD {
+			return count, false
 		}
-		if nibble > 9 {
-			ok = nibble == 0xD || nibble == 0xF && i == 2*len(data)-1
-			return count, ok && count >= accountDigitsMin && count <= accountDigitsMax
+		at = digitsFrom(data, at+1)
+		if at-count-1 < trackDigitsMin || 2*len(data)-at > 1 {
+			return count, false
 		}
-		count++
+	}
+	for ; at < 2*len(data); at++ {
+		if nibbleAt(data, at) != 0xF {
+			return count, false
+		}
 	}
 	return count, count >= accountDigitsMin && count <= accountDigitsMax
+}
+
+// digitsFrom is where the digits end that begin at half byte at.
+func digitsFrom(data []byte, at int) int {
+	for at < 2*len(data) && nibbleAt(data, at) <= 9 {
+		at++
+	}
+	return at
+}
+
+// nibbleAt is half byte at of data.
+func nibbleAt(data []byte, at int) byte {
+	if at%2 == 1 {
+		return data[at/2] & 15
+	}
+	return data[at/2] >> 4
 }
 
 // maskAccount hides in text, hexadecimal digits that begin with an account number, all of
@@ -73,8 +102,8 @@ func (d *Decoder) AccountNumber(text string) (string, error) {
 	for _, wanted := range [...]tag{tagPAN, tagTrack2} {
 		for i := range r.fields[:r.count] {
 			f := &r.fields[i]
-			if f.tag == wanted && r.has(wanted) {
-				count, _ := accountDigits(r.data[f.from:f.to])
+			if f.tag == wanted && f.outer() {
+				count, _ := accountDigits(r.data[f.from:f.to], wanted)
 				return strings.ToUpper(hex.EncodeToString(r.data[f.from:f.to]))[:count], nil
 			}
 		}
