@@ -2,6 +2,7 @@ package codec
 
 import (
 	"encoding/base64"
+	"math/bits"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -37,7 +38,7 @@ type consumerField struct {
 // outer reports whether the object stands in an application or the common data itself, not
 // in the transparent data of one.
 func (f *consumerField) outer() bool {
-	return f.pathTo-f.pathFrom == len("61.")+len(f.tag.String())
+	return f.pathTo-f.pathFrom == len("61.")+(bits.Len32(uint32(f.tag))+7)/8*2
 }
 
 // strictBase64 refuses bits behind the last byte; padding is taken off before.
@@ -64,6 +65,7 @@ type consumerReader struct {
 func (d *Decoder) decodeConsumer(profile Profile, text string, into *Code) error {
 	into.Standard, into.Mode = EMVConsumer, CustomerPresented
 	r := consumerReader{into: into, room: into.scratch[:0]}
+	defer func() { clear(r.room) }() // It is used again, and held account numbers.
 	if err := r.decodeText(text); err != nil {
 		return err
 	}
@@ -382,15 +384,9 @@ func (r *consumerReader) deviate(code, path string, at int) {
 // publish makes one string of everything that was read, accounts masked, and cuts the
 // fields out of it.
 func (r *consumerReader) publish() {
+	r.hideAccounts()
 	size := len(r.data)
-	for i := range r.fields[:r.count] {
-		if f := &r.fields[i]; f.tag.secret() {
-			maskAccount(r.room[size+2*f.from : size+2*f.to])
-			clear(r.room[f.from:f.to])
-		}
-	}
 	all := string(r.room)
-	clear(r.room) // It is used again, and held account numbers.
 	for i := range r.fields[:r.count] {
 		f := &r.fields[i]
 		r.into.Fields = append(r.into.Fields, Field{

@@ -152,6 +152,41 @@ func TestNoAccountIsPrintedWhole(t *testing.T) {
 	}
 }
 
+// TestNoAccountHides: templates that are kept as one value, repetitions and short numbers show
+// no account either, and a decoding that failed leaves none behind.
+func TestNoAccountHides(t *testing.T) {
+	var c Code
+	f := func(number, objects string) {
+		t.Helper()
+		objects = "4F08A000000333010102" + objects
+		text := consumerCode(t, fmt.Sprintf("61%02X%s", len(objects)/2, objects))
+		if err := Default().Decode(text, &c); err != nil {
+			t.Fatalf("%s: %v", objects, err)
+		}
+		shown, err := c.MarshalJSON()
+		if whole := hex.EncodeToString([]byte(number)); err != nil ||
+			bytes.Contains(shown, []byte(number)) || bytes.Contains(shown, []byte(whole)) {
+			t.Errorf("%s shows the account: %s, %v", objects, shown, err)
+		}
+	}
+	const number, text = "6222021234567890", "36323232303231323334353637383930"
+	f(number, "630B5A8108"+number+"5A08"+number) // A length in two bytes.
+	const other = "5A086222029876543210"
+	f(number, "630D700A5A08"+number+"FF"+other)              // More than objects.
+	f(number, "6312"+"7010700E700C700A"+"5A08"+number+other) // Deep.
+	f(number, "5A08"+number+"630BDF7508"+number)             // The issuer's own object.
+	f(number, "5A08"+number+"6309F"+number+"F")              // Half a byte on.
+	f(number, "5A08"+number+"6313DF7510"+text)               // As text.
+	f(number, "5A08"+number+"5010"+text)                     // As a label.
+	f("6222021234", "5A056222021234")                        // First six and last four are all of it.
+	f("62220212345", "5A0662220212345F")                     // The check digit would tell the rest.
+
+	broken := consumerCode(t, "611A4F08A0000003330101025A08"+number+"5A08"+number[:2])
+	if err := Default().Decode(broken, &c); err == nil || len(bytes.Trim(c.scratch[:cap(c.scratch)], "\x00")) > 0 {
+		t.Errorf("%v, left behind: %X", err, c.scratch[:cap(c.scratch)])
+	}
+}
+
 // TestTransparentData: what goes to the issuer unread is listed by object where it is made
 // of objects, and as one value where it is not.
 func TestTransparentData(t *testing.T) {

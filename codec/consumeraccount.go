@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/hex"
 	"strings"
 )
@@ -11,6 +12,7 @@ const (
 	accountDigitsMax   = 19
 	accountShownBefore = 6
 	accountShownAfter  = 4
+	accountShownWhole  = 13 // Digits from which on both ends are shown.
 )
 
 // trackDigitsMin is what track 2 holds at least behind the separator: expiry and service code.
@@ -72,9 +74,93 @@ func maskAccount(text []byte) {
 		}
 	}
 	for i := range text {
-		hidden := i >= accountShownBefore && i < end-accountShownAfter || i > end && text[i] != 'F'
-		if hidden || end < accountShownBefore+accountShownAfter && i < end {
+		if i < end && !accountShows(i, end) || i > end && text[i] != 'F' {
 			text[i] = '*'
+		}
+	}
+}
+
+// accountShows reports whether digit i of a number of so many may be shown. Of a short one
+// the first six are hidden too: the check digit would give away what is left.
+func accountShows(i, digits int) bool {
+	switch {
+	case digits < accountDigitsMin:
+		return false
+	case digits < accountShownWhole && i < accountShownBefore:
+		return false
+	}
+	return i < accountShownBefore || i >= digits-accountShownAfter
+}
+
+// hideAccounts masks what names an account in everything that was read: the objects that are
+// made for it, those within a template that is kept as one value, and the code's own numbers
+// wherever else they stand.
+func (r *consumerReader) hideAccounts() {
+	var numbers [2][]byte
+	var digits [2][accountDigitsMax]byte
+	size := len(r.data)
+	for i := range r.fields[:r.count] {
+		f := &r.fields[i]
+		if (f.tag == tagPAN || f.tag == tagTrack2) && f.outer() {
+			count, _ := accountDigits(r.data[f.from:f.to], f.tag)
+			own := &digits[f.tag&1]
+			copy(own[:], r.room[size+2*f.from:size+2*f.from+count])
+			numbers[f.tag&1] = own[:count]
+		}
+	}
+	for i := range r.fields[:r.count] {
+		switch f := &r.fields[i]; {
+		case f.tag.secret():
+			r.hide(f.from, f.to)
+		case f.tag.constructed():
+			r.hideWithin(f.from, f.to)
+		}
+	}
+	for _, number := range numbers {
+		r.hideNumber(number)
+	}
+}
+
+// hide masks the account that data[from:to] begins with.
+func (r *consumerReader) hide(from, to int) {
+	size := len(r.data)
+	maskAccount(r.room[size+2*from : size+2*to])
+	clear(r.data[from:to])
+}
+
+// hideWithin masks the accounts among objects that are not listed one by one, because of how
+// they are nested or how their lengths are written.
+func (r *consumerReader) hideWithin(at, end int) {
+	for at < end {
+		o, err := readTLV(r.data, at, end)
+		if err != nil {
+			return
+		}
+		at = o.to
+		switch {
+		case o.tag.secret():
+			r.hide(o.from, o.to)
+		case o.tag.constructed():
+			at = o.from
+		}
+	}
+}
+
+// hideNumber masks a number wherever it stands, as half bytes or as text.
+func (r *consumerReader) hideNumber(number []byte) {
+	if len(number) == 0 {
+		return
+	}
+	size := len(r.data)
+	values := r.room[size : 3*size]
+	for at := bytes.Index(values, number); at >= 0; at = bytes.Index(values, number) {
+		maskAccount(values[at : at+len(number)])
+	}
+	for at := bytes.Index(r.data, number); at >= 0; at = bytes.Index(r.data, number) {
+		for i := range number {
+			if !accountShows(i, len(number)) {
+				r.data[at+i], values[2*(at+i)], values[2*(at+i)+1] = '*', '*', '*'
+			}
 		}
 	}
 }

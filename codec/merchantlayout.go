@@ -6,11 +6,11 @@ import "fmt"
 type valueForm uint8
 
 const (
-	formANS    valueForm = iota // Printable ASCII.
-	formDigits                  // Digits.
-	formText                    // Any UTF-8.
-	formLetters                 // Letters, of ISO 639.
-	formCapitals                // Capital letters, of ISO 3166-1.
+	formANS      valueForm = iota // Printable ASCII.
+	formDigits                    // Digits.
+	formText                      // Any UTF-8.
+	formLetters                   // Letters, of ISO 639.
+	formCapitals                  // Capital letters, of ISO 3166-1.
 )
 
 // role says what a part of an account or a link means to the payment.
