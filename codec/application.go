@@ -7,6 +7,15 @@ type application struct {
 	aid string // Upper-case hexadecimal digits.
 }
 
+// before reports whether a is preferred to other: where neither is, the place in the code
+// decides.
+func (a *application) before(other *application) bool {
+	if a.rank != other.rank {
+		return a.rank > other.rank
+	}
+	return len(a.aid) > len(other.aid)
+}
+
 // fits reports whether an application's name begins with a's aid.
 func (a *application) fits(name []byte) bool {
 	if len(a.aid) > 2*len(name) {

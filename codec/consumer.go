@@ -59,8 +59,8 @@ type consumerReader struct {
 // data, except those of a text that is not base64.
 //
 // Fields are those of the chosen application, after the payload format and before the
-// common data: the application whose name begins with the aid that stands first in the
-// rules, or the first one where none does. A value is upper-case hexadecimal digits; of an
+// common data: the application whose rule has the higher rank, then the longer aid; the one
+// that stands first in the code where that is the same or no rule fits. A value is upper-case hexadecimal digits; of an
 // account number all but the first six and the last four are masked, see AccountNumber.
 func (d *Decoder) decodeConsumer(profile Profile, text string, into *Code) error {
 	into.Standard, into.Mode = EMVConsumer, CustomerPresented
@@ -194,7 +194,8 @@ func (r *consumerReader) choose(offers []offer, common tlv, rules []application)
 		if len(offers[i].name) == 0 {
 			continue
 		}
-		if at := rankOf(offers[i].name, rules); best < 0 || at < rank {
+		at := rankOf(offers[i].name, rules)
+		if best < 0 || at < len(rules) && (rank == len(rules) || rules[at].before(&rules[rank])) {
 			best, rank = i, at
 		}
 	}

@@ -120,6 +120,10 @@ func TestApplicationChoice(t *testing.T) {
 	f(consumerCode(t, unionpay+visa), "unionpay", "A000000333010102")
 	f(consumerCode(t, visa+unionpay+common), "unionpay", "A000000333010102")
 	f(consumerCode(t, "61 06 4F04A0000003"+visa), "visa", "A0000000031010") // A short name is passed over.
+	mastercard := "61 13 4F07A0000000041010 5A085555555555554444"
+	f(consumerCode(t, visa+mastercard), "visa", "A0000000031010") // Neither rule says more.
+	f(consumerCode(t, mastercard+visa), "mastercard", "A0000000041010")
+	f(consumerCode(t, "61 13 4F07A0000009991010 5A085555555555554444"+visa), "visa", "A0000000031010")
 	var c Code
 	err := Default().DecodeWith(Strict, consumerCode(t, visa+unionpay+"62 0A 5A086222021234567890"), &c)
 	var e *Error

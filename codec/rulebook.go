@@ -227,13 +227,13 @@ func (b *Rulebook) At(at time.Time) *Decoder {
 		}
 	}
 	slices.SortStableFunc(d.applications, func(a, b application) int {
-		if a.rank != b.rank {
-			return b.rank - a.rank
+		switch {
+		case a.before(&b):
+			return -1
+		case b.before(&a):
+			return 1
 		}
-		if len(a.aid) != len(b.aid) {
-			return len(b.aid) - len(a.aid)
-		}
-		return strings.Compare(a.aid, b.aid)
+		return strings.Compare(a.id, b.id)
 	})
 	d.payCodes, d.links = newPayIndex(pay), newLinkIndex(links)
 	return d
