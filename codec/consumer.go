@@ -25,6 +25,7 @@ const (
 	deviationNoAccount = "account-missing"
 	deviationSize      = "value-length"
 	deviationLoose     = "length-not-shortest"
+	deviationUnpadded  = "padding-missing"
 )
 
 // consumerField is an object that was read and where its parts lie: the path in the room,
@@ -103,6 +104,9 @@ func (r *consumerReader) decodeText(text string) *Error {
 		r.room = append(r.room, upperHex[b>>4], upperHex[b&15])
 	}
 	r.data = r.room[:n:n]
+	if len(text)%4 != 0 {
+		r.deviate(deviationUnpadded, "", len(text))
+	}
 	return nil
 }
 

@@ -60,6 +60,7 @@ var deviationErrors = map[string]Error{
 	deviationNoAccount:      {Code: CodeMissing, Want: "object 57 or 5A, an account", Clause: "EMVCo CPM table 4.2"},
 	deviationSize:           {Code: CodeLength, Want: "a value within its length", Clause: "EMVCo CPM tables 4.2 to 4.4"},
 	deviationLoose:          {Code: CodeLength, Want: "the shortest form of a length", Clause: "EMVCo CPM 4.2"},
+	deviationUnpadded:       {Code: CodeBase64, Want: "padding with = to a multiple of four", Clause: "RFC 4648 3.2"},
 	deviationDecimals:       {Code: CodeAmount, Want: "no decimals in this currency", Clause: "EMVCo MPM 4.7.7"},
 }
 
@@ -69,6 +70,7 @@ type forgiven struct{ deviation, seen string }
 // everywhere is what every profile but Strict forgives.
 var everywhere = []forgiven{
 	{deviationLoose, "Card software writes lengths under 128 as 81 and one byte; BER allows it."},
+	{deviationUnpadded, "Padding says nothing that the objects do not: RFC 4648, 3.2, lets a format leave it out."},
 	{deviationCRCLower, "The checksum is right, in lower case; e9fc is seen in public sample codes."},
 	{deviationWide, "Text of the merchant's own script outside the language template; " +
 		"public Chinese, Japanese and Khmer test codes have it."},
