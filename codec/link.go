@@ -91,7 +91,7 @@ func (d *Decoder) decodeLink(text string, mark int, into *Code) error {
 		if step.any && best.payload != "" {
 			return into.takePayload(text[from:to], from)
 		}
-		if err := into.takePart(&step.part, text[from:to], from, ""); err != nil {
+		if err := into.takePart(&step.part, text[from:to], from, best.currency); err != nil {
 			return err
 		}
 	}
@@ -229,22 +229,28 @@ func (c *Code) takeQuery(r *linkRule, query string, at int) error {
 	return nil
 }
 
-// takePart notes a part of a link and what it means. Escapes stay in the field and are
-// resolved in what the merchant is called.
+// takePart notes a part of a link and what it means. Escapes of a query stay in the field and
+// are resolved in what the merchant is called. A plus sign is a blank there and nowhere else.
 func (c *Code) takePart(p *linkPart, value string, at int, currency string) error {
 	c.add(p.path, p.name, value, at)
+	if p.role == roleNone {
+		return nil
+	}
+	meaning := value
+	if p.escaped {
+		meaning = unescape(value)
+	}
 	switch p.role {
-	case roleNone:
 	case roleIssuer:
-		c.Issuer = value
+		c.Issuer = meaning
 	case roleName:
-		c.Merchant.Name = unescape(value)
+		c.Merchant.Name = meaning
 	case roleCategory:
-		c.Merchant.Category = value
+		c.Merchant.Category = meaning
 	case roleAmount:
 		return c.takeAmount(value, at, currency)
 	default:
-		c.setRole(p.role, unescape(value))
+		c.setRole(p.role, meaning)
 	}
 	return nil
 }

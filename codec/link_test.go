@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 const alipayPlusSample = "HTTPS://QR.SAMPLEDOMAIN.COM/MPM/3/R1BMRDA5NVBMVlMwMDIwMUNEU0QwMzMwMTE0U0FNUExFUExBVEZPUk0wMjExU0FN" +
@@ -57,6 +58,23 @@ func TestLinkForms(t *testing.T) {
 	if err := Default().Decode("upi://pay?pa=a@b&pn=Test%20%E5%BA%97&am=100.5&cu=INR", &c); err != nil ||
 		c.Merchant.Name != "Test 店" || !c.HasAmount || c.AmountFen != 10050 || c.Currency != "356" {
 		t.Errorf("%v %+v", err, c)
+	}
+}
+
+// TestPartsMeanWhatTheyAre: only a query has escapes to resolve, and an amount may stand in a
+// path.
+func TestPartsMeanWhatTheyAre(t *testing.T) {
+	d := book(t, "links:\n- {id: till, scheme: till, uri: https, hosts: [a.cn], currency: '156', "+
+		"path: '/{amount:digits}/{merchant:any}', query: [{key: n, name: merchant name}]}\n").At(time.Now())
+	var c Code
+	if err := d.Decode("https://a.cn/12/A+B?n=A+B", &c); err != nil || !c.HasAmount || c.AmountFen != 1200 ||
+		c.Currency != "156" || c.Merchant.ID != "A+B" || c.Merchant.Name != "A B" {
+		t.Errorf("%v, %+v", err, c)
+	}
+	payload := "GPLD035PLVS00201CDSD0190104PLAT0207A+B%20C"
+	text := "https://a.example/MPM/3/" + base64.StdEncoding.EncodeToString([]byte(payload))
+	if err := Default().Decode(text, &c); err != nil || c.Merchant.ID != "A+B%20C" {
+		t.Errorf("%v, %+v", err, c.Merchant)
 	}
 }
 

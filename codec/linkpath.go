@@ -36,6 +36,7 @@ func (s *pathStep) class() class {
 type linkPart struct {
 	path, name string
 	role       role
+	escaped    bool // It stands in a query, where escapes stand for characters.
 }
 
 // pathStepsMax bounds the pieces of a template.

@@ -12,10 +12,11 @@ const alipayPlusRoot = "GPLD"
 
 // alipayPlusNames are the parts that the documentation names.
 var alipayPlusNames = map[string]linkPart{
-	"PLVS":    {"PLVS", "version", roleNone},
-	"CDSD.01": {"CDSD.01", "platform", roleAcquirer}, "CDSD.02": {"CDSD.02", "merchant", rolePayee},
-	"CIRD.01": {"CIRD.01", "issuer", roleIssuer}, "CIRD.02": {"CIRD.02", "", roleNone},
-	"CIRD.03": {"CIRD.03", "", roleNone},
+	"PLVS":    {path: "PLVS", name: "version"},
+	"CDSD.01": {path: "CDSD.01", name: "platform", role: roleAcquirer},
+	"CDSD.02": {path: "CDSD.02", name: "merchant", role: rolePayee},
+	"CIRD.01": {path: "CIRD.01", name: "issuer", role: roleIssuer},
+	"CIRD.02": {path: "CIRD.02"}, "CIRD.03": {path: "CIRD.03"},
 }
 
 // alipayPlusPayload is the decoded text of a link's payload, and where it stood.

@@ -216,6 +216,7 @@ func (e *linkEntry) link() (r linkRule, err error) {
 	}
 	for _, p := range e.Query {
 		part := newLinkPart("query."+p.Key, p.Name)
+		part.escaped = true
 		r.query = append(r.query, linkParam{p.Key, part, p.Want})
 	}
 	r.settle()
