@@ -34,12 +34,12 @@ func (l *linkText) cut() {
 	}
 }
 
-// has reports whether the query has a parameter of that name.
+// has reports whether the query has a parameter of that name with a value.
 func (l *linkText) has(key string) bool {
 	for rest := l.query; rest != ""; {
-		var name string
-		name, _, rest = nextParam(rest)
-		if name == key {
+		var name, value string
+		name, value, rest = nextParam(rest)
+		if name == key && value != "" {
 			return true
 		}
 	}
@@ -159,6 +159,9 @@ func (d *Decoder) strangerRule(text string, l *linkText, spans *[pathStepsMax]sp
 // checkHost refuses what no host of a payment code holds. A name of the Punycode alphabet is
 // refused as well: none is known to be used, and look-alikes are.
 func checkHost(l *linkText) *Error {
+	if len(l.host) > hostMax {
+		return &Error{Code: CodeHost, Offset: l.at + hostMax, Found: "a longer name", Want: "at most 253 characters"}
+	}
 	for k := 0; k < len(l.host); k++ {
 		c := l.host[k]
 		if characters[c]&isHost == 0 {
@@ -198,13 +201,17 @@ func escape(text string) bool {
 	return len(text) >= 3 && hexValue(text[1]) <= 15 && hexValue(text[2]) <= 15
 }
 
-// takeQuery takes the parameters that the rule knows, each of which may stand once.
+// takeQuery takes the parameters that the rule knows, each of which may stand once. A name
+// with escapes would be another one to a reader that resolves them first.
 func (c *Code) takeQuery(r *linkRule, query string, at int) error {
 	var seen uint64
 	for rest := query; rest != ""; {
 		var name, value string
 		offset := at + len(query) - len(rest)
 		name, value, rest = nextParam(rest)
+		if i := strings.IndexByte(name, '%'); i >= 0 {
+			return &Error{Code: CodePath, Offset: offset + i, Want: "names of parameters without escapes"}
+		}
 		for i := range r.query {
 			p := &r.query[i]
 			if p.key != name {

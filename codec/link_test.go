@@ -133,6 +133,10 @@ func TestHostileLinks(t *testing.T) {
 	f("wxp://f2f0ab/../c", CodePath, 12)
 	f("upi://pay?pn=x", CodeUnknown, 6)
 	f("upi://pay?pa=a@b&pa=c@d", CodeDuplicate, 17)
+	f("upi://pay?pa=", CodeUnknown, 6)
+	f("weixin://wxpay/bizpayurl?pr=", CodeUnknown, 9)
+	f("upi://pay?pa=a@b&%61m=100", CodePath, 17)
+	f("https://"+strings.Repeat("a.", 127)+"cn/MPM/3/R1BM", CodeHost, 261)
 	f("upi://pay?pa=a@b&am=1&cu=CNY", CodeFormat, 25)
 	f("upi://pay?pa=a@b&am=-1", CodeAmount, 20)
 	f("upi://pay?pa=a@b&am=1.001", CodeAmount, 20)
@@ -154,7 +158,7 @@ func TestHostileLinks(t *testing.T) {
 // TestFieldsOfLinksStandWhereTheySay holds offsets against the text.
 func TestFieldsOfLinksStandWhereTheySay(t *testing.T) {
 	for _, text := range []string{"wxp://f2f0abcdef", "weixin://wxpay/bizpayurl?pr=kZF1s1X&pr2&=&",
-		"https://qr.pbcdci.cn/005031050000078010721050000078010720001", "upi://pay?pa=a@b&am=1&tn=", "upi://pay?x&pa"} {
+		"https://qr.pbcdci.cn/005031050000078010721050000078010720001", "upi://pay?pa=a@b&am=1&tn=", "upi://pay?x&pa=a&tr"} {
 		var c Code
 		if err := Default().Decode(text, &c); err != nil {
 			t.Errorf("%s: %v", text, err)
