@@ -59,10 +59,46 @@ func parsePath(text string) (pathForm, error) {
 		if err != nil {
 			return p, err
 		}
+		if err := p.admits(&step); err != nil {
+			return p, err
+		}
 		p.add(step)
 		text = rest
 	}
 	return p, nil
+}
+
+// admits refuses a step that no path could reach, because the one before takes what it begins
+// with, and a name that another field of the link has.
+func (p *pathForm) admits(step *pathStep) error {
+	for i := range p.steps {
+		if name := step.part.name; name != "" && name == p.steps[i].part.name {
+			return fmt.Errorf("{%s} stands here twice", name)
+		}
+	}
+	switch step.part.name {
+	case "host", "path", "uri":
+		return fmt.Errorf("{%s}, want a name of its own", step.part.name)
+	}
+	if len(p.steps) == 0 {
+		return nil
+	}
+	last := &p.steps[len(p.steps)-1]
+	if last.literal != "" || last.count != 0 || last.any || step.any {
+		return nil
+	}
+	if step.literal != "" && characters[step.literal[0]]&last.kind != 0 || step.literal == "" && step.class().within(last.class()) {
+		return fmt.Errorf("{%s} takes what %s begins with, nothing fits", last.part.name, step)
+	}
+	return nil
+}
+
+// String is the step as it stands in a template, its kind aside.
+func (s *pathStep) String() string {
+	if s.literal != "" {
+		return s.literal
+	}
+	return "{" + s.part.name + "}"
 }
 
 func (p *pathForm) add(step pathStep) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -193,7 +194,7 @@ func (e *payEntry) partList(size int) ([]payPart, error) {
 		if err != nil || from < 1 || to > size {
 			return nil, fmt.Errorf("part %q at %q, want characters 1 to %d", p.Name, p.At, size)
 		}
-		if p.Name == "" || p.Name == "code" {
+		if p.Name == "" || p.Name == "code" || slices.ContainsFunc(list, func(other payPart) bool { return other.name == p.Name }) {
 			return nil, fmt.Errorf("part %q, want a name of its own", p.Name)
 		}
 		list = append(list, payPart{path: p.Name, name: p.Name, from: from - 1, to: to, issuer: p.Name == "issuer"})
