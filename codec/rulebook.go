@@ -133,10 +133,10 @@ func parseRules(text []byte) (file ruleFile, doc ast.Node, err error) {
 		return file, nil, &RuleFault{1, 1, fmt.Sprintf("%d documents, want one with content", len(parsed.Docs))}
 	}
 	doc = parsed.Docs[0].Body
-	finder := &aliasFinder{}
+	finder := &faultFinder{}
 	if ast.Walk(finder, doc); finder.found != nil {
 		p := finder.found.GetToken().Position
-		return file, nil, &RuleFault{p.Line, p.Column, "anchors and aliases are not taken"}
+		return file, nil, &RuleFault{p.Line, p.Column, finder.message}
 	}
 	if err := yaml.NodeToValue(doc, &file, yaml.Strict()); err != nil {
 		return file, nil, yamlFault(err)
@@ -164,15 +164,26 @@ func checkRulesText(text []byte) error {
 	return nil
 }
 
-// aliasFinder finds the first anchor, alias or merge key.
-type aliasFinder struct{ found ast.Node }
+// faultFinder finds the first node that is not taken as YAML would have it.
+type faultFinder struct {
+	found   ast.Node
+	message string
+}
 
 // Visit is called for every node.
-func (f *aliasFinder) Visit(node ast.Node) ast.Visitor {
+func (f *faultFinder) Visit(node ast.Node) ast.Visitor {
+	if f.found != nil {
+		return f
+	}
 	switch node.Type() {
 	case ast.AnchorType, ast.AliasType, ast.MergeKeyType, ast.TagType:
-		if f.found == nil {
-			f.found = node
+		f.found, f.message = node, "anchors and aliases are not taken"
+	case ast.IntegerType, ast.FloatType, ast.InfinityType, ast.NanType:
+		// The prefix 01 is the number 1 to YAML, 0x10 is 16, and both have become text by
+		// the time that a field is filled.
+		scalar, ok := node.(ast.ScalarNode)
+		if text := node.GetToken().Value; !ok || fmt.Sprint(scalar.GetValue()) != text {
+			f.found, f.message = node, fmt.Sprintf("%s is another number to YAML, want it in quotes", text)
 		}
 	}
 	return f
