@@ -249,8 +249,11 @@ func (x *linkIndex) rule(id string) *linkRule {
 		}
 		return nil
 	}
-	if x.any != nil {
-		if r := find(x.any); r != nil {
+	for _, h := range []*hostLinks{x.any, x.none} {
+		if h == nil {
+			continue
+		}
+		if r := find(h); r != nil {
 			return r
 		}
 	}

@@ -124,16 +124,15 @@ func (d *Decoder) linkRule(text string, l *linkText, spans *[pathStepsMax]span) 
 
 // opaqueRule finds the rule of a link that has no host, and makes of l what it is then.
 func (x *linkIndex) opaqueRule(text string, l *linkText, spans *[pathStepsMax]span) *linkRule {
-	if x.any == nil || strings.IndexByte(l.host, '.') >= 0 {
+	if x.none == nil || strings.IndexByte(l.host, '.') >= 0 {
 		return nil
 	}
 	opaque := linkText{uri: l.uri, path: text[l.at-1:], at: l.at}
 	opaque.cut()
-	r := x.any.find(&opaque, spans)
-	if r == nil || !r.opaque {
-		return nil
+	r := x.none.find(&opaque, spans)
+	if r != nil {
+		*l = opaque
 	}
-	*l = opaque
 	return r
 }
 
@@ -149,7 +148,7 @@ func (d *Decoder) strangerRule(text string, l *linkText, spans *[pathStepsMax]sp
 		return nil, &Error{Code: CodeUntrusted, Offset: l.at, Found: "a host that looks like " + known, Want: known + " alone"}
 	}
 	if h := d.links.any; h != nil && l.host != "" {
-		if r := h.find(l, spans); r != nil && !r.opaque {
+		if r := h.find(l, spans); r != nil {
 			return r, nil
 		}
 	}

@@ -78,6 +78,21 @@ func TestPartsMeanWhatTheyAre(t *testing.T) {
 	}
 }
 
+// TestOpaqueLinks: rules with a host and rules without one are not in each other's way.
+func TestOpaqueLinks(t *testing.T) {
+	d := book(t, "links:\n- {id: a, scheme: none, uri: foo, opaque: true, path: '/pay{x:word}'}\n"+
+		"- {id: b, scheme: any, uri: foo, path: '/pay{x:any}'}\n"+
+		"- {id: c, scheme: none, uri: bar, opaque: true, path: '/p{x:any}'}\n"+
+		"- {id: d, scheme: any, uri: bar, path: '/p/{x:any}', rank: 5}\n").At(time.Now())
+	for text, want := range map[string]string{"foo://payabc": "none", "foo://a.cn/payabc": "any", "foo://a/payabc": "any",
+		"bar://p/abc": "none", "bar://a/p/abc": "any"} {
+		var c Code
+		if err := d.Decode(text, &c); err != nil || c.Scheme != want {
+			t.Errorf("%s: %q, %v, want %q", text, c.Scheme, err, want)
+		}
+	}
+}
+
 // TestHostileLinks refuses what dresses up as a merchant's link, each with its code and place.
 func TestHostileLinks(t *testing.T) {
 	f := func(text, code string, offset int) {

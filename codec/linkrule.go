@@ -41,7 +41,8 @@ func (r *linkRule) settle() {
 // linkIndex finds rules by scheme and host, then by what the path begins with.
 type linkIndex struct {
 	hosts map[string]*hostLinks // In lower case, with a dot or without.
-	any   *hostLinks            // Those of any host and of none; nil where there are none.
+	any   *hostLinks            // Those of any host; nil where there are none.
+	none  *hostLinks            // Opaque ones, which have no host.
 	names []string              // The hosts that have a dot: those that others dress up as.
 }
 
@@ -78,15 +79,22 @@ func newLinkIndex(rules []*linkRule) *linkIndex {
 			h.add(r)
 		}
 	}
-	x.any = x.hosts[""]
-	delete(x.hosts, "")
+	x.any, x.none = x.hosts[anyHost], x.hosts[noHost]
+	delete(x.hosts, anyHost)
+	delete(x.hosts, noHost)
 	return x
 }
 
+// What rules without hosts stand under. No host is written so.
+const anyHost, noHost = "*", "/"
+
 // keys are the hosts that the rule stands under.
 func (r *linkRule) keys() []string {
-	if len(r.hosts) == 0 {
-		return []string{""}
+	switch {
+	case r.opaque:
+		return []string{noHost}
+	case len(r.hosts) == 0:
+		return []string{anyHost}
 	}
 	return r.hosts
 }

@@ -120,7 +120,7 @@ func (b *Rulebook) linkOverlaps() error {
 }
 
 func (b *Rulebook) linkPair(one, other *linkRule, host string) error {
-	if one.agrees(&other.rule) || !one.meets(&other.rule) || one.opaque != other.opaque {
+	if one.agrees(&other.rule) || !one.meets(&other.rule) {
 		return nil
 	}
 	if !strings.HasPrefix(one.path.literal, other.path.literal) && !strings.HasPrefix(other.path.literal, one.path.literal) {
@@ -131,7 +131,11 @@ func (b *Rulebook) linkPair(one, other *linkRule, host string) error {
 		return nil
 	}
 	result, by := one.before.compare(&other.before)
-	return b.meet(&one.rule, &other.rule, result, linkPrecedence[by], one.uri+"://"+host+path)
+	start := one.uri + "://" + strings.Trim(host, anyHost)
+	if one.opaque {
+		start = one.uri + ":/"
+	}
+	return b.meet(&one.rule, &other.rule, result, linkPrecedence[by], start+path)
 }
 
 // applicationOverlaps compares the rules of which one's identifier begins the other's. The
