@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestHostileInput gives what is made to cost time or memory: each has a clear error, and none
@@ -66,6 +67,35 @@ func TestHostileInput(t *testing.T) {
 	f("an Alipay+ payload of empty objects", "https://a.example/MPM/3/"+
 		base64.StdEncoding.EncodeToString([]byte("GPLD700"+strings.Repeat("CDSD000", 100))), CodeMissing)
 	f("a query of a thousand keys", "upi://pay?pa=a@b&"+strings.Repeat("x&", 900)+"pa=c", CodeDuplicate)
+}
+
+// TestHostileRules gives the loader files that are small and cost much: each is refused, in the
+// line where it is enough, within seconds.
+func TestHostileRules(t *testing.T) {
+	t.Parallel()
+	f := func(name, words, start string, count int, form string) {
+		t.Helper()
+		var text strings.Builder
+		text.WriteString("version: a\n" + start)
+		for i := range count {
+			fmt.Fprintf(&text, form, i)
+		}
+		begin := time.Now()
+		_, err := LoadRules([]byte(text.String()))
+		var fault *RuleFault
+		if used := time.Since(begin); !errors.As(err, &fault) || !strings.Contains(fault.Message, words) || used > time.Minute {
+			t.Errorf("%s: %.200v after %v, want %q", name, err, used, words)
+		}
+	}
+	f("keys", "keys beside one another", "", 50000, "k%d: 1\n")
+	f("keys with lists", "keys beside one another", "pay_codes:\n", 50000, "  k%d:\n  - a\n")
+	f("documents", "documents", "", 50000, "--- # %d\n")
+	f("documents that end", "documents", "", 50000, "... # %d\n")
+	f("lines of another kind", "carriage return", "", 50000, "k%d: 1\r")
+	f("hosts", "once", "links:\n- id: x\n  scheme: x\n  uri: https\n  path: /\n  hosts:\n", 50000, "  - a.cn # %d\n")
+	f("prefixes", "too many rules", "pay_codes:\n- id: x\n  scheme: x\n  length: 19\n  prefixes:\n", payRulesMax+1, "  - '%06d'\n")
+	f("classes", "beginnings", "pay_codes:\n", 2000, "- {id: x%d, scheme: x, pattern: '[0-8][0-8][0-8]1'}\n")
+	f("paths", "tell them apart", "links:\n", 1000, "- {id: x%[1]d, scheme: x%[1]d, uri: https, hosts: [a.cn], path: '/{a:30}/{b:30}/%06[1]d'}\n")
 }
 
 // TestTransparentNesting: objects in transparent data are listed to a stated depth, what lies

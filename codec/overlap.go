@@ -61,12 +61,24 @@ func (b *Rulebook) meet(one, other *rule, result int, by, code string) error {
 	return nil
 }
 
+// spend counts the work of comparing r with another rule.
+func (b *Rulebook) spend(work int, r *rule) error {
+	if b.work += work; b.work > overlapWorkMax {
+		return &RuleFault{r.line, 1, "too many rules that could fit one code, want prefixes, hosts or paths that tell them apart"}
+	}
+	return nil
+}
+
 // payOverlaps compares the rules of which one's beginning is the beginning of the other's:
 // no other two can fit one code.
 func (b *Rulebook) payOverlaps() error {
-	starts := map[string][]int{}
+	starts, count := map[string][]int{}, 0
 	for i := range b.pay {
-		for _, start := range b.pay[i].pattern.prefixes() {
+		list := b.pay[i].pattern.prefixes()
+		if count += len(list); count > payStartsMax {
+			return &RuleFault{b.pay[i].line, 1, fmt.Sprintf("more than %d beginnings of codes in all rules", payStartsMax)}
+		}
+		for _, start := range list {
 			starts[start] = append(starts[start], i)
 		}
 	}
@@ -79,6 +91,9 @@ func (b *Rulebook) payOverlaps() error {
 						continue // Met from the other side.
 					}
 					done[j] = true
+					if err := b.spend(workPattern, &b.pay[i].rule); err != nil {
+						return err
+					}
 					if err := b.payPair(&b.pay[i], &b.pay[j]); err != nil {
 						return err
 					}
@@ -109,6 +124,9 @@ func (b *Rulebook) linkOverlaps() error {
 		for _, host := range r.keys() {
 			key := r.uri + "://" + host
 			for _, j := range places[key] {
+				if err := b.spend(workLook, &r.rule); err != nil {
+					return err
+				}
 				if err := b.linkPair(r, &b.links[j], host); err != nil {
 					return err
 				}
@@ -125,6 +143,9 @@ func (b *Rulebook) linkPair(one, other *linkRule, host string) error {
 	}
 	if !strings.HasPrefix(one.path.literal, other.path.literal) && !strings.HasPrefix(other.path.literal, one.path.literal) {
 		return nil
+	}
+	if err := b.spend(workPath, &one.rule); err != nil {
+		return err
 	}
 	path, ok := one.path.common(&other.path)
 	if !ok {

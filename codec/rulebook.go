@@ -18,12 +18,25 @@ import (
 // The limits on a rule file.
 const (
 	rulesBytesMax = 16 << 20
-	rulesDepthMax = 32 // Nested [ and { in YAML.
+	rulesDepthMax = 32   // Nested [ and { in YAML.
+	rulesKeysMax  = 1000 // Keys of one mapping: the parser compares each with all others.
 	overlapsMax   = 100000
 
 	payRulesMax         = 200000 // Prefixes count one by one.
+	payStartsMax        = 400000 // Beginnings by which codes find their rules, all rules together.
 	linkRulesMax        = 20000
 	applicationRulesMax = 2000
+
+	// overlapWorkMax bounds the search for overlaps: a few seconds. Rules that can be told
+	// apart by how codes begin cost next to nothing.
+	overlapWorkMax = 1 << 28
+)
+
+// What is counted towards overlapWorkMax, by the time that it takes.
+const (
+	workLook    = 1    // Two rules that are found under one host.
+	workPattern = 128  // Two patterns held against each other.
+	workPath    = 4096 // Two templates of paths walked side by side.
 )
 
 // Rulebook is a rule file that was read: the forms of payer's codes, merchant links and
@@ -34,6 +47,7 @@ type Rulebook struct {
 	links        []linkRule
 	applications []application
 	overlaps     []Overlap
+	work         int // Spent on the search for overlaps.
 }
 
 // RuleFault is the error of a rule file. Line and Column count from 1; Column counts
@@ -75,10 +89,6 @@ func LoadRules(text []byte) (*Rulebook, error) {
 	add := func(section string, i int, id string, err error) error {
 		if err == nil && ids[section+id] {
 			err = fmt.Errorf("id %q stands here twice", id)
-		}
-		if len(b.pay) > payRulesMax || len(b.links) > linkRulesMax || len(b.applications) > applicationRulesMax {
-			err = fmt.Errorf("too many rules, want at most %d, %d links and %d applications",
-				payRulesMax, linkRulesMax, applicationRulesMax)
 		}
 		if err == nil {
 			ids[section+id] = true
@@ -144,7 +154,20 @@ func parseRules(text []byte) (file ruleFile, doc ast.Node, err error) {
 	if file.Version == "" {
 		return file, nil, &RuleFault{1, 1, "no version"}
 	}
-	return file, doc, nil
+	return file, doc, file.checkCounts()
+}
+
+// checkCounts refuses more rules than there may be.
+func (f *ruleFile) checkCounts() error {
+	pay := 0
+	for i := range f.PayCodes {
+		pay += max(1, len(f.PayCodes[i].Prefixes))
+	}
+	if pay > payRulesMax || len(f.Links) > linkRulesMax || len(f.Applications) > applicationRulesMax {
+		return &RuleFault{1, 1, fmt.Sprintf("too many rules, want at most %d, %d links and %d applications",
+			payRulesMax, linkRulesMax, applicationRulesMax)}
+	}
+	return nil
 }
 
 // checkRulesText refuses what the parser should not be given.
@@ -152,16 +175,50 @@ func checkRulesText(text []byte) error {
 	if len(text) > rulesBytesMax {
 		return &RuleFault{1, 1, fmt.Sprintf("%d bytes, limit is %d", len(text), rulesBytesMax)}
 	}
-	depth, line := 0, 0
+	depth, line, documents := 0, 0, 1
+	var keys keyCounter
 	for row := range bytes.Lines(text) {
 		line++
+		if bytes.HasPrefix(row, []byte("---")) && line > 1 || bytes.HasPrefix(row, []byte("...")) {
+			documents++
+		}
+		if bytes.ContainsRune(bytes.TrimSuffix(row, []byte("\r\n")), '\r') {
+			return &RuleFault{line, 1, "a carriage return within a line"}
+		}
 		depth += bytes.Count(row, []byte("[")) + bytes.Count(row, []byte("{"))
 		depth -= bytes.Count(row, []byte("]")) + bytes.Count(row, []byte("}"))
 		if indent := len(row) - len(bytes.TrimLeft(row, " -?")); depth > rulesDepthMax || indent > 4*rulesDepthMax {
 			return &RuleFault{line, 1, fmt.Sprintf("nested more than %d deep", rulesDepthMax)}
 		}
+		if documents > documentsMax {
+			return &RuleFault{line, 1, "many documents, want one"}
+		}
+		if keys.add(row) > rulesKeysMax {
+			return &RuleFault{line, 1, fmt.Sprintf("more than %d keys beside one another", rulesKeysMax)}
+		}
 	}
 	return nil
+}
+
+// documentsMax is from where on documents are not even counted for the message.
+const documentsMax = 100
+
+// keyCounter counts the keys of block mappings by the column in which they begin.
+type keyCounter [4*rulesDepthMax + 1]int
+
+// add counts the keys of a line, no more indented than that, and gives how many stand in its
+// mapping so far. Of text that only looks like keys it counts too many, never too few.
+func (k *keyCounter) add(row []byte) int {
+	rest := bytes.TrimLeft(row, " -?")
+	column := len(row) - len(rest)
+	if item := bytes.IndexAny(row, "-?"); item >= 0 && item < column {
+		clear(k[item+1:]) // A new item begins: what is further in is another mapping.
+	}
+	clear(k[column+1:])
+	if bytes.IndexByte(rest, ':') >= 0 && bytes.IndexByte([]byte("{[#"), rest[0]) < 0 {
+		k[column]++
+	}
+	return k[column]
 }
 
 // faultFinder finds the first node that is not taken as YAML would have it.

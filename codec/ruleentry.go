@@ -229,10 +229,12 @@ func (e *linkEntry) check(r *linkRule) error {
 	if !uriNames.MatchString(r.uri) {
 		return fmt.Errorf("uri %q, want the scheme of a link in lower case", r.uri)
 	}
+	named := map[string]bool{}
 	for _, host := range r.hosts {
-		if !hostNames.MatchString(host) {
-			return fmt.Errorf("host %q, want a host in lower case without port", host)
+		if !hostNames.MatchString(host) || named[host] {
+			return fmt.Errorf("host %q, want a host in lower case without port, once", host)
 		}
+		named[host] = true
 	}
 	keys := map[string]bool{}
 	for _, p := range e.Query {
