@@ -31,6 +31,8 @@ type options struct {
 	clients  int
 	seconds  int
 	proxy    string
+	queries  int     // A second; 0 for none.
+	rate     float64 // Payments a second beside the queries.
 }
 
 // summary is the last line of a run.
@@ -57,6 +59,8 @@ func Run(args []string) error {
 	flags.IntVar(&o.requests, "requests", 120_000, "requests of a round, for the switch and for the proxy each")
 	flags.IntVar(&o.clients, "clients", 512, "connections, each with one request in flight")
 	flags.IntVar(&o.seconds, "seconds", 5, "length of the open loop, for the switch and for the proxy each")
+	flags.IntVar(&o.queries, "queries", 0, "instead: payments at -rate beside so many questions a second how payments stand")
+	flags.Float64Var(&o.rate, "rate", 1000, "payments a second beside -queries")
 	flags.StringVar(&o.proxy, "as-proxy", "", "be the proxy to this address (the benchmark starts itself so)")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -80,6 +84,9 @@ func (o options) measure() error {
 	c, err := o.lay()
 	if err != nil {
 		return err
+	}
+	if o.queries > 0 {
+		return c.clear(c.flood())
 	}
 	s, err := c.run()
 	if err == nil {

@@ -30,6 +30,7 @@ import (
 
 // decider is an engine that approves everything and remembers what it was asked.
 type decider struct {
+	finds   int // How often it was asked how a payment stands.
 	mu      sync.Mutex
 	last    *engine.Request
 	refused []engine.Refused
@@ -73,6 +74,7 @@ func newPost() *fasthttp.RequestCtx {
 func (e *decider) Find(id payment.ID) (payment.Payment, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.finds++
 	if e.last == nil {
 		return payment.Payment{}, &payment.Refusal{Failure: payment.PaymentNotFound}
 	}

@@ -46,9 +46,16 @@ type Limits struct {
 	RatePerSecond  float64       `yaml:"rate_per_second"` // Requests of one institution.
 	RateBurst      int           `yaml:"rate_burst"`
 	ConnectionsMax int           `yaml:"connections_max"`
-	ReadTimeout    time.Duration `yaml:"read_timeout"`
-	WriteTimeout   time.Duration `yaml:"write_timeout"`
-	IdleTimeout    time.Duration `yaml:"idle_timeout"`
+
+	// QueriesPerPayment and QueriesPerSecond bound the questions how a payment stands that reach
+	// the engine in a second: about one payment, and of one institution. What is over them is
+	// answered from what is known, at most a second old.
+	QueriesPerPayment int     `yaml:"queries_per_payment"`
+	QueriesPerSecond  float64 `yaml:"queries_per_second"`
+
+	ReadTimeout  time.Duration `yaml:"read_timeout"`
+	WriteTimeout time.Duration `yaml:"write_timeout"`
+	IdleTimeout  time.Duration `yaml:"idle_timeout"`
 }
 
 // DefaultLimits are those of one small machine.
@@ -60,9 +67,13 @@ func DefaultLimits() Limits {
 		RatePerSecond:  100_000,
 		RateBurst:      20_000,
 		ConnectionsMax: 8192,
-		ReadTimeout:    30 * time.Second,
-		WriteTimeout:   10 * time.Second,
-		IdleTimeout:    2 * time.Minute,
+
+		QueriesPerPayment: 5,
+		QueriesPerSecond:  2000,
+
+		ReadTimeout:  30 * time.Second,
+		WriteTimeout: 10 * time.Second,
+		IdleTimeout:  2 * time.Minute,
 	}
 }
 
@@ -80,6 +91,8 @@ func (m *Limits) Validate() error {
 	check(m.RatePerSecond > 0, "rate_per_second")
 	check(m.RateBurst > 0, "rate_burst")
 	check(m.ConnectionsMax > 0, "connections_max")
+	check(m.QueriesPerPayment > 0, "queries_per_payment")
+	check(m.QueriesPerSecond > 0, "queries_per_second")
 	check(m.ReadTimeout > 0, "read_timeout")
 	check(m.WriteTimeout > 0, "write_timeout")
 	check(m.IdleTimeout > 0, "idle_timeout")
@@ -104,6 +117,7 @@ type Gateway struct {
 	server  fasthttp.Server
 	desks   sync.Pool // Of *desk.
 	rates   sync.Map  // *rate.Limiter by institution.
+	known   *known
 }
 
 // New makes a gateway; Serve sets it going.
@@ -111,7 +125,7 @@ func New(options Options) (*Gateway, error) {
 	if err := options.Limits.Validate(); err != nil {
 		return nil, err
 	}
-	g := &Gateway{options: options}
+	g := &Gateway{options: options, known: newKnown(options.Limits.QueriesPerPayment)}
 	g.desks.New = func() any { return &desk{gateway: g} }
 	m := &options.Limits
 	g.server = fasthttp.Server{

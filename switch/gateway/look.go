@@ -14,7 +14,7 @@ import (
 
 // find tells how a payment stands, to those who take part in it.
 func (d *desk) find(id payment.ID) {
-	p, err := d.gateway.options.Engine.Find(id)
+	p, err := d.ask(string(id), func() (payment.Payment, error) { return d.gateway.options.Engine.Find(id) })
 	if err == nil && !p.Party(d.caller) {
 		err = &payment.Refusal{Failure: payment.NotAParty}
 	}
@@ -23,6 +23,19 @@ func (d *desk) find(id payment.ID) {
 		return
 	}
 	d.reply(&p)
+}
+
+// ask lets the engine say how a payment stands; over the limit the answer is what it said last.
+func (d *desk) ask(key string, engine func() (payment.Payment, error)) (payment.Payment, error) {
+	g := d.gateway
+	if p, ok := g.known.answer(key, d.now, g.budget(d.caller)); ok {
+		return p, nil
+	}
+	p, err := engine()
+	if err == nil {
+		g.known.tell(key, &p)
+	}
+	return p, err
 }
 
 // findRequest tells how the payment stands that the caller asked for under a request id.
@@ -37,7 +50,9 @@ func (d *desk) findRequest() {
 		d.refuse(&payment.Refusal{Failure: payment.FieldInvalid, Field: "request_id", Detail: "want one, and nothing else"})
 		return
 	}
-	p, err := d.gateway.options.Engine.FindRequest(d.caller, requestID)
+	p, err := d.ask(d.caller+"\n"+requestID, func() (payment.Payment, error) {
+		return d.gateway.options.Engine.FindRequest(d.caller, requestID)
+	})
 	if err != nil {
 		d.fail(err)
 		return
