@@ -15,15 +15,17 @@ import (
 
 	"tongma/bench/codec"
 	"tongma/bench/payments"
+	"tongma/bench/reconcile"
 	"tongma/bench/routing"
 )
 
 // benchmarks is the list of what can be measured: name, and the function that takes
 // the remaining arguments.
 var benchmarks = map[string]func(args []string) error{
-	"codec":    codec.Run,
-	"routing":  routing.Run,
-	"payments": payments.Run,
+	"codec":     codec.Run,
+	"routing":   routing.Run,
+	"payments":  payments.Run,
+	"reconcile": reconcile.Run,
 }
 
 func main() {

@@ -1,0 +1,90 @@
+package reconcile
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// check runs the matcher again in other ways over the same files. The digest must be the
+// same each time.
+func (b *bench) check() error {
+	threads := strconv.Itoa(b.threads)
+	for _, other := range []string{"1", strconv.Itoa(b.threads + 3)} {
+		run, err := b.matcher("--memory", b.memory, "--threads", other)
+		if err != nil {
+			return fmt.Errorf("%s threads: %w", other, err)
+		}
+		fmt.Printf("%s threads: %.2f s, same digest\n", other, run.seconds)
+	}
+	run, err := b.matcher("--memory", "256MiB", "--threads", threads)
+	if err != nil {
+		return fmt.Errorf("256MiB: %w", err)
+	}
+	b.result.SmallMemorySeconds = run.seconds
+	fmt.Printf("--memory 256MiB: %.2f s (%.2f times), %.0f MiB private at most, same digest\n",
+		run.seconds, run.seconds/b.result.Seconds, run.peakMiB)
+	if err := b.kill(threads); err != nil {
+		return err
+	}
+	if b.data.hot > 0 {
+		return nil
+	}
+	return b.heat(threads)
+}
+
+// kill ends a run at a random moment and starts it again over the same work directory.
+func (b *bench) kill(threads string) error {
+	work := filepath.Join(b.folder, "work")
+	args := []string{"--memory", b.memory, "--threads", threads, "--work", work}
+	whole, err := b.matcher(args...)
+	if err != nil {
+		return err
+	}
+	at := time.Duration((0.2 + 0.6*rand.Float64()) * whole.seconds * float64(time.Second))
+	command := b.command(args...)
+	if err := command.Start(); err != nil {
+		return err
+	}
+	time.Sleep(at)
+	if err := command.Process.Signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	_ = command.Wait() // It was killed.
+	resumed, err := b.matcher(args...)
+	if err != nil {
+		return fmt.Errorf("killed: %w", err)
+	}
+	r := &b.result
+	r.WholeSeconds, r.KilledAtSeconds, r.ResumedSeconds = whole.seconds, at.Seconds(), resumed.seconds
+	fmt.Printf("--work: %.2f s; killed after %.2f s and started again: %.2f s, same digest\n",
+		whole.seconds, at.Seconds(), resumed.seconds)
+	return nil
+}
+
+// heat gives one id a fifth of all rows, in files of their own.
+func (b *bench) heat(threads string) error {
+	hot := *b
+	hot.data.hot, hot.digest = 200, ""
+	for _, name := range []string{b.left, b.right} {
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+	}
+	var err error
+	if hot.truth, err = hot.data.write(b.left, b.right); err != nil {
+		return err
+	}
+	run, err := hot.matcher("--memory", b.memory, "--threads", threads)
+	if err != nil {
+		return fmt.Errorf("hot id: %w", err)
+	}
+	b.result.HotSeconds = run.seconds
+	fmt.Printf("one id on a fifth of the rows: %.2f s (%.2f times), %.0f MiB private at most\n",
+		run.seconds, run.seconds/b.result.Seconds, run.peakMiB)
+	return nil
+}
