@@ -270,6 +270,9 @@ func (d *data) file(name, header string, sum *truth, line func([]byte, uint64, *
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("bench: cannot write: %w", err)
 	}
+	if err := file.Sync(); err != nil { // Or the disk is busy with it while others are timed.
+		return fmt.Errorf("bench: cannot write: %w", err)
+	}
 	return file.Close()
 }
 
