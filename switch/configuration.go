@@ -15,6 +15,7 @@ import (
 	"tongma/switch/health"
 	"tongma/switch/journal"
 	"tongma/switch/ledger"
+	"tongma/switch/settlement"
 )
 
 // configuration is what `switch serve` runs with: one YAML file, whose relative paths
@@ -38,7 +39,8 @@ type configuration struct {
 	Engine       engine.Limits         `yaml:"engine"`
 	Ledger       ledger.Limits         `yaml:"ledger"` // Caps.
 	Fees         ledger.Schedule       `yaml:"fees"`
-	Health       health.Limits         `yaml:"health"` // Weights that lean away from failing institutions.
+	Settlement   settlement.Timetable  `yaml:"settlement"` // When windows close.
+	Health       health.Limits         `yaml:"health"`     // Weights that lean away from failing institutions.
 	Institutions []institutionSettings `yaml:"institutions"`
 }
 
@@ -63,6 +65,7 @@ func defaultConfiguration() configuration {
 		Gateway:     gateway.DefaultLimits(),
 		Engine:      engine.DefaultLimits(),
 		Ledger:      ledger.DefaultLimits(),
+		Settlement:  settlement.DefaultTimetable(),
 		Health:      health.DefaultLimits(),
 	}
 }
@@ -89,19 +92,21 @@ func loadConfiguration(file string) (configuration, error) {
 		return c, fmt.Errorf("cannot read the configuration in %s: %w", file, err)
 	}
 	directory := filepath.Dir(file)
-	for _, path := range []*string{&c.Journal, &c.Register, &c.Table, &c.Keys, &c.Admin.People} {
+	for _, path := range []*string{&c.Journal, &c.Register, &c.Table, &c.Keys, &c.Admin.People, &c.Settlement.Statements} {
 		if !filepath.IsAbs(*path) {
 			*path = filepath.Join(directory, *path)
 		}
 	}
-	if c.Rules != "" && !filepath.IsAbs(c.Rules) {
-		c.Rules = filepath.Join(directory, c.Rules)
+	for _, path := range []*string{&c.Rules, &c.Settlement.Calendar} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(directory, *path)
+		}
 	}
 	return c, c.validate()
 }
 
 func (c *configuration) validate() error {
-	faults := []error{c.Gateway.Validate(), c.Ledger.Validate(), c.Fees.Validate(), c.Health.Validate()}
+	faults := []error{c.Gateway.Validate(), c.Ledger.Validate(), c.Fees.Validate(), c.Settlement.Validate(), c.Health.Validate()}
 	if c.Listen == "" || c.Institution == "" {
 		faults = append(faults, errors.New("listen and institution must be given"))
 	}

@@ -10,6 +10,7 @@ import (
 	"tongma/switch/journal"
 	"tongma/switch/ledger"
 	"tongma/switch/payment"
+	"tongma/switch/settlement"
 )
 
 // journalCommand looks after a journal that no switch has open.
@@ -24,14 +25,23 @@ type journalVerifyCommand struct {
 
 // Run exits 0 where every block reads well, 1 otherwise.
 func (c *journalVerifyCommand) Run() error {
-	audit := engine.NewAudit()
-	report, err := journal.Verify(c.Directory, journal.Checks{Block: audit.Block, Snapshot: audit.Snapshot, View: audit.View})
+	audit, windows := engine.NewAudit(), settlement.NewAudit()
+	block := func(b *journal.Block) error {
+		if err := audit.Block(b); err != nil {
+			return err
+		}
+		return windows.Block(b)
+	}
+	report, err := journal.Verify(c.Directory, journal.Checks{Block: block, Snapshot: audit.Snapshot, View: audit.View})
+	closed, sealed := windows.Windows()
 	if c.JSON {
 		form := struct {
 			journal.Report
 			Balances map[string]payment.Fen `json:"balances"` // By account, fen.
+			Windows  int                    `json:"windows"`  // Closed.
+			Sealed   int                    `json:"sealed"`   // Of them, sealed as they fold.
 			Fault    string                 `json:"fault,omitempty"`
-		}{Report: report, Balances: map[string]payment.Fen{}}
+		}{Report: report, Balances: map[string]payment.Fen{}, Windows: closed, Sealed: sealed}
 		for _, line := range audit.Book().Lines() {
 			form.Balances[line.Account.String()] = line.Balance
 		}
@@ -46,6 +56,7 @@ func (c *journalVerifyCommand) Run() error {
 	} else {
 		printReport(&report)
 		printBalances(audit.Book())
+		fmt.Printf("%d windows closed, %d of them sealed as the blocks fold\n", closed, sealed)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "switch: the journal is not sound:", err)

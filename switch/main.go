@@ -21,6 +21,8 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Run the switch."`
 	Institution institutionCommand `cmd:"" help:"Run an institution made of memory, with faults if wanted."`
 	Journal     journalCommand     `cmd:"" help:"Look after a journal."`
+	Window      windowCommand      `cmd:"" help:"Close and settle the windows of a running switch."`
+	Statement   statementCommand   `cmd:"" help:"Check a statement of a window."`
 	Route       routeCommand       `cmd:"" help:"Check a routing table, explain where a code goes."`
 	Payment     paymentCommand     `cmd:"" help:"Payments without an end: list them, decide by two persons."`
 	Decode      decodeCommand      `cmd:"" help:"Say what a payment code is."`

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"tongma/switch/journal"
 	"tongma/switch/ledger"
 	"tongma/switch/payment"
+	"tongma/switch/settlement"
 )
 
 // serveCommand runs the switch.
@@ -85,6 +87,9 @@ type assembly struct {
 	rules    *ruleClock
 	listener net.Listener
 
+	windows  *settlement.Desk
+	register atomic.Pointer[routing.Register] // The one in use.
+
 	tables        *admin.Tables // Nil where the table comes from its file.
 	admin         *admin.Server
 	adminListener net.Listener
@@ -123,6 +128,9 @@ func (s *assembly) open() error {
 	s.rules.announce(s.log)
 	s.board = new(routing.Switchboard)
 	if err := s.openEngine(ring); err != nil {
+		return err
+	}
+	if err := s.openWindows(); err != nil {
 		return err
 	}
 	if err := s.openTables(); err != nil {
@@ -189,6 +197,7 @@ func (s *assembly) serve(stop <-chan os.Signal) error {
 	reload := make(chan os.Signal, 1) // Before anybody is told that we serve: until then SIGHUP kills.
 	signal.Notify(reload, syscall.SIGHUP)
 	s.engine.Start()
+	s.windows.Start()
 	failed := make(chan error, 2)
 	s.serveAdmin(failed)
 	go func() { failed <- s.gateway.Serve(s.listener) }()
@@ -229,6 +238,7 @@ func (s *assembly) reload() {
 func (s *assembly) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainMax)
 	defer cancel()
+	s.windows.Stop()
 	err := s.engine.Stop(ctx)
 	last, cancelLast := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancelLast()

@@ -28,7 +28,13 @@ const (
 	ProposalMissing   Code = "proposal_missing"
 	ProposalChanged   Code = "proposal_changed"
 	Busy              Code = "busy"
-	JournalRefused    Code = "journal_unavailable"
+
+	WindowUnknown       Code = "window_unknown"
+	WindowState         Code = "window_state"
+	NothingProposed     Code = "nothing_proposed"
+	ConfirmationDiffers Code = "confirmation_differs"
+
+	JournalRefused Code = "journal_unavailable"
 )
 
 var statuses = map[Code]int{
@@ -43,6 +49,8 @@ var statuses = map[Code]int{
 	PaymentUnknown: http.StatusNotFound, NotInHand: http.StatusConflict,
 	ProposalMissing: http.StatusConflict, ProposalChanged: http.StatusConflict,
 	JournalRefused: http.StatusServiceUnavailable,
+	WindowUnknown:  http.StatusNotFound, WindowState: http.StatusConflict,
+	NothingProposed: http.StatusConflict, ConfirmationDiffers: http.StatusUnprocessableEntity,
 }
 
 // Refusal is an act that was not done, and why.

@@ -17,6 +17,7 @@ import (
 	"tongma/institutions/seal"
 	"tongma/switch/engine"
 	"tongma/switch/payment"
+	"tongma/switch/settlement"
 )
 
 // HeaderPerson names who asks.
@@ -36,6 +37,7 @@ type Options struct {
 	Acts    Acts
 	Traffic Traffic
 	Hands   Hands
+	Windows *settlement.Desk      // Nil where there are none.
 	Decoder func() *codec.Decoder // Of the rules in force.
 	Logger  *zap.Logger
 }

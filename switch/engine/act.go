@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.uber.org/zap"
+
 	"tongma/switch/journal"
 	"tongma/switch/payment"
 )
@@ -24,6 +26,10 @@ type Act struct {
 	// the record or not at all. Without a Key the act changed nothing.
 	Key   string
 	State []byte
+
+	// Postings is what the act posts: a window that was settled, a deposit. They must sum
+	// to zero; an act whose postings do not is refused and not written.
+	Postings []payment.Posting
 }
 
 // Act writes a down and returns when it is durable. The error is a *payment.Refusal; it
@@ -40,20 +46,28 @@ func (e *Engine) Act(a *Act) error {
 
 // act puts an act into the block at hand. Its caller is answered when that is durable.
 func (w *writer) act(in *input) {
-	w.keepAct(in.act)
+	a := in.act
+	if err := w.core.book.Post(a.Postings); err != nil {
+		w.options.Logger.Error("engine: an act's postings are refused", zap.String("act", a.What), zap.Error(err))
+		in.calls.refusal = payment.InternalError
+		w.batch.replies = append(w.batch.replies, in.calls)
+		return
+	}
+	w.keepAct(a)
 	w.batch.replies = append(w.batch.replies, in.calls)
 	if len(w.batch.records) >= w.options.Limits.BlockRecordsMax {
 		w.flush()
 	}
 }
 
+// keepAct adds an act, whose postings are in the book already, to the block at hand.
 func (w *writer) keepAct(a *Act) {
 	b := w.batch
 	at := journal.Position{Sequence: w.tail + 1, Offset: uint32(len(b.records))}
 	from := len(b.bodies)
 	b.bodies = appendAct(b.bodies, a)
 	b.spans = append(b.spans, span{from, len(b.bodies)})
-	b.records = append(b.records, journal.Record{Kind: uint8(recordAct), Version: recordVersion})
+	b.records = append(b.records, journal.Record{Kind: uint8(recordAct), Version: recordAct.version()})
 	b.updates = append(b.updates, journal.Update{Key: actKey(at)})
 	if a.Key != "" {
 		b.updates = append(b.updates, journal.Update{Key: stateKey(a.Key), Value: a.State})
@@ -74,17 +88,21 @@ func appendAct(dst []byte, a *Act) []byte {
 	for _, text := range [...]string{a.Who, a.What, a.Subject, a.Refused, a.Detail, a.Key} {
 		dst = appendString(dst, text)
 	}
-	return appendString(dst, string(a.State))
+	dst = appendString(dst, string(a.State))
+	return appendPostings(dst, a.Postings)
 }
 
-func readAct(body []byte) (Act, error) {
-	r := reader{body: body}
+func readAct(record *journal.Record) (Act, error) {
+	r := reader{body: record.Body, version: record.Version}
 	r.string()
 	a := Act{Time: r.time()}
 	for _, text := range [...]*string{&a.Who, &a.What, &a.Subject, &a.Refused, &a.Detail, &a.Key} {
 		*text = r.string()
 	}
 	a.State = []byte(r.string())
+	if r.version >= actVersion {
+		a.Postings = r.postings()
+	}
 	if r.err == nil && len(r.body) > 0 {
 		return a, fmt.Errorf("%w: %d bytes too many in act", errRecord, len(r.body))
 	}
@@ -98,6 +116,14 @@ func (e *Engine) State(key string) ([]byte, error) {
 		return nil, nil
 	}
 	return value, err
+}
+
+// States calls visit with everything that acts keep under a key that begins with prefix,
+// in the order of the keys. What it is given is valid only during the call.
+func (e *Engine) States(prefix string, visit func(key string, state []byte) error) error {
+	return e.options.View.Scan(stateKey(prefix), func(key, value []byte) error {
+		return visit(string(key[1:]), value)
+	})
 }
 
 // Acts calls visit with every act whose block was not trimmed, the oldest first.
@@ -114,7 +140,7 @@ func (e *Engine) Acts(visit func(Act) error) error {
 		if int(offset) >= len(block.Records) {
 			return fmt.Errorf("%w: offset %d of %d records", errRecord, offset, len(block.Records))
 		}
-		a, err := readAct(block.Records[offset].Body)
+		a, err := readAct(&block.Records[offset])
 		if err != nil {
 			return err
 		}

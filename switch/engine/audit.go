@@ -79,8 +79,8 @@ func checkRecord(record *journal.Record) ([]payment.Posting, error) {
 		return nil, r.err
 	}
 	if kind == recordAct {
-		_, err := readAct(record.Body)
-		return nil, err
+		a, err := readAct(record)
+		return a.Postings, err
 	}
 	l := &life{}
 	err := fold(l, kind, &r)

@@ -40,17 +40,21 @@ func (k recordKind) String() string { return recordNames[k] }
 func RecordName(kind uint8) string { return recordNames[recordKind(kind)] }
 
 // The versions of record bodies. An intent's is one ahead: it adds the code's shape, so
-// that a draft of a routing table can be tried on recorded traffic. The one before it is
-// still read.
+// that a draft of a routing table can be tried on recorded traffic. So is an act's: it
+// adds what the act posted. The ones before them are still read.
 const (
 	recordVersion = 2
 	intentVersion = 3
+	actVersion    = 3
 )
 
 // version is the one that this engine writes.
 func (k recordKind) version() uint8 {
-	if k == recordIntent {
+	switch k {
+	case recordIntent:
 		return intentVersion
+	case recordAct:
+		return actVersion
 	}
 	return recordVersion
 }

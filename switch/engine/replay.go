@@ -70,8 +70,15 @@ func (c *core) foldRecord(record *journal.Record, at journal.Position) error {
 	if !readable(record) {
 		return fmt.Errorf("%w: kind %d version %d is not of this build", errRecord, record.Kind, record.Version)
 	}
-	if kind == recordRefused || kind == recordNote || kind == recordRefunded || kind == recordAct {
+	switch kind {
+	case recordRefused, recordNote, recordRefunded:
 		return nil
+	case recordAct:
+		a, err := readAct(record)
+		if err != nil {
+			return err
+		}
+		return c.book.Post(a.Postings)
 	}
 	r := reader{body: record.Body, version: record.Version}
 	id := payment.ID(r.string())

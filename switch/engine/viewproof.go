@@ -56,7 +56,7 @@ func (v *viewProof) record(record *journal.Record, at journal.Position) error {
 	case recordRefunded:
 		v.refunded[id] = payment.Fen(r.varint())
 	case recordAct:
-		a, err := readAct(record.Body)
+		a, err := readAct(record)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,64 @@
+package settlement
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"tongma/switch/engine"
+	"tongma/switch/journal"
+)
+
+// Audit proves the windows of a journal from nothing: each sealed close is what the blocks
+// before its cut fold to, and what a window was finalised with is its netting.
+type Audit struct {
+	fold  *Fold
+	seals map[uint32]*Seal
+	found int // Seals that stand in the journal.
+}
+
+// NewAudit begins before the first block.
+func NewAudit() *Audit {
+	a := &Audit{seals: map[uint32]*Seal{}}
+	a.fold = NewFold(func(s *Seal) error {
+		a.seals[s.Window] = s
+		return nil
+	})
+	a.fold.acted = a.acted
+	return a
+}
+
+// Block takes the next block. A journal whose beginning was trimmed cannot be audited.
+func (a *Audit) Block(b *journal.Block) error { return a.fold.Block(b) }
+
+// Windows is how many closes were reached, and how many seals stand in the journal; a
+// close without a seal is sealed at the next start.
+func (a *Audit) Windows() (closed, sealed int) { return len(a.seals), a.found }
+
+func (a *Audit) acted(act *engine.Act) error {
+	var number uint32
+	if _, err := fmt.Sscan(act.Subject, &number); err != nil {
+		return nil // A proposal names none that is sealed.
+	}
+	s := a.seals[number]
+	switch {
+	case act.What == actSeal && s == nil:
+		return fmt.Errorf("%w: window %d has a seal and no close", ErrSeal, number)
+	case act.What == actSeal:
+		want, err := json.Marshal(s)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(want, act.State) {
+			return fmt.Errorf("%w: window %d is not what the blocks fold to", ErrSeal, number)
+		}
+		a.found++
+	case act.What == actFinalise && (s == nil || !slices.Equal(act.Postings, s.Postings())):
+		return fmt.Errorf("%w: window %d was finalised with other sums than its own", ErrSeal, number)
+	}
+	return nil
+}
+
+func hashOf(text []byte) Hash { return sha256.Sum256(text) }

@@ -1,0 +1,109 @@
+package settlement
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"tongma/switch/engine"
+	"tongma/switch/journal"
+	"tongma/switch/ledger"
+	"tongma/switch/payment"
+)
+
+// The kinds of a row: the payment's own money, or a fee.
+const (
+	rowDetail = "D"
+	rowFee    = "F"
+)
+
+// row is one transfer as it stands in the statements of both its sides, and, as text, a
+// leaf of the window's tree.
+type row struct {
+	at      journal.Position
+	payment *payment.Payment
+	ledger.Transfer
+}
+
+// columns names the fields of a row's text.
+var columns = []string{
+	"row", "sequence", "offset", "payment", "kind", "original", "institution", "request_id",
+	"decided", "payer", "payee", "amount_fen",
+}
+
+const timeLayout = "2006-01-02T15:04:05.000000000Z"
+
+// appendTo appends the row's text: CSV without an end of line.
+func (r *row) appendTo(dst []byte) []byte {
+	kind := rowDetail
+	if r.Fee {
+		kind = rowFee
+	}
+	dst = append(append(dst, kind...), ',')
+	dst = append(strconv.AppendUint(dst, r.at.Sequence, 10), ',')
+	dst = append(strconv.AppendUint(dst, uint64(r.at.Offset), 10), ',')
+	dst = append(append(dst, r.payment.ID...), ',')
+	dst = append(append(dst, r.payment.Kind.String()...), ',')
+	dst = append(append(dst, r.payment.Original...), ',')
+	dst = append(appendField(dst, r.payment.Institution), ',')
+	dst = append(appendField(dst, r.payment.RequestID), ',')
+	dst = append(r.payment.Decided.UTC().AppendFormat(dst, timeLayout), ',')
+	dst = append(appendField(dst, r.Payer), ',')
+	dst = append(appendField(dst, r.Payee), ',')
+	return strconv.AppendInt(dst, int64(r.Amount), 10)
+}
+
+// appendField appends text as one field of CSV (RFC 4180), quoted where it must be.
+func appendField(dst []byte, text string) []byte {
+	if !strings.ContainsAny(text, ",\"\r\n") {
+		return append(dst, text...)
+	}
+	dst = append(dst, '"')
+	for i := 0; i < len(text); i++ {
+		if text[i] == '"' {
+			dst = append(dst, '"')
+		}
+		dst = append(dst, text[i])
+	}
+	return append(dst, '"')
+}
+
+// rowOf reads a row's fields back.
+func rowOf(fields []string) (row, bool) {
+	var r row
+	if len(fields) != len(columns) || fields[0] != rowDetail && fields[0] != rowFee {
+		return r, false
+	}
+	sequence, err1 := strconv.ParseUint(fields[1], 10, 64)
+	offset, err2 := strconv.ParseUint(fields[2], 10, 32)
+	amount, err3 := strconv.ParseInt(fields[11], 10, 64)
+	decided, err4 := time.Parse(timeLayout, fields[8])
+	if err1 != nil || err2 != nil || err3 != nil || err4 != nil || amount <= 0 {
+		return r, false
+	}
+	r.at = journal.Position{Sequence: sequence, Offset: uint32(offset)}
+	r.payment = &payment.Payment{ID: payment.ID(fields[3]), Original: payment.ID(fields[5]),
+		Institution: fields[6], RequestID: fields[7], Decided: decided}
+	known := false
+	for _, kind := range []payment.Kind{payment.Pay, payment.Refund, payment.Cancel} {
+		if kind.String() == fields[4] {
+			r.payment.Kind, known = kind, true
+		}
+	}
+	r.Transfer = ledger.Transfer{Payer: fields[9], Payee: fields[10], Amount: payment.Fen(amount), Fee: fields[0] == rowFee}
+	return r, known
+}
+
+// rows turns one ending into rows; the transfers are appended to into[:0].
+func rows(into []ledger.Transfer, ended *engine.Ending, visit func(*row) error) ([]ledger.Transfer, error) {
+	list, err := ledger.Transfers(into[:0], &ended.Payment, ended.Postings)
+	if err != nil {
+		return list, err
+	}
+	for _, transfer := range list {
+		if err := visit(&row{ended.At, &ended.Payment, transfer}); err != nil {
+			return list, err
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"tongma/switch/admin"
+	"tongma/switch/settlement"
+)
+
+// windowCommand is what people do to the windows of a running switch. Closing by hand and
+// finalising take two persons.
+type windowCommand struct {
+	List         windowListCommand         `cmd:"" help:"List the windows."`
+	Show         windowShowCommand         `cmd:"" help:"Print the sealed close of a window, with every pair if wanted."`
+	Close        windowCloseCommand        `cmd:"" help:"Ask that the open window be closed now; another person approves."`
+	Approve      windowApproveCommand      `cmd:"" help:"Close the window that another person asked to be closed."`
+	Instructions windowInstructionsCommand `cmd:"" help:"Write what the settlement bank has to do."`
+	Confirm      windowConfirmCommand      `cmd:"" help:"Hold the settlement bank's file against the instructions; a difference stops."`
+	Finalise     windowFinaliseCommand     `cmd:"" help:"Take a confirmed window out of the positions."`
+	Statements   windowStatementsCommand   `cmd:"" help:"Let the switch write all statements of a window."`
+}
+
+// windowArgument names a window.
+type windowArgument struct {
+	Number uint32 `arg:"" help:"The window's number."`
+}
+
+func (w windowArgument) path(verb string) string {
+	return "/admin/v1/windows/" + strconv.FormatUint(uint64(w.Number), 10) + verb
+}
+
+func (f adminFlags) windows(method, path string, body any) error {
+	var life settlement.Life
+	if err := f.do(method, path, body, &life); err != nil {
+		return err
+	}
+	for i := range life.Windows {
+		printWindow(&life.Windows[i])
+	}
+	return nil
+}
+
+func printWindow(w *settlement.Window) {
+	fmt.Printf("window %d: %s", w.Number, w.State)
+	if w.State == settlement.Proposed {
+		fmt.Printf(", %s asks that it be closed", w.ProposedBy)
+	}
+	if w.Date != "" {
+		fmt.Printf(", business date %s, settles %s, closed by %s", w.Date, w.ValueDate, w.ClosedBy)
+	}
+	if w.Digest != (settlement.Hash{}) {
+		fmt.Printf(", %d payments, gross %s yuan, digest %.16s", w.Payments, w.Gross.Yuan(), w.Digest)
+	}
+	fmt.Println()
+}
+
+type windowListCommand struct{ adminFlags }
+
+// Run prints all windows.
+func (c windowListCommand) Run() error { return c.windows("GET", "/admin/v1/windows", nil) }
+
+type windowShowCommand struct {
+	adminFlags
+	windowArgument
+	Pairs bool `help:"With the figures of every pair, which are not for every institution."`
+}
+
+// Run prints the sealed close as JSON.
+func (c windowShowCommand) Run() error {
+	var s settlement.Seal
+	if err := c.do("GET", c.path(""), nil, &s); err != nil {
+		return err
+	}
+	var shown any = &s.Close
+	if c.Pairs {
+		shown = &s
+	}
+	text, err := json.MarshalIndent(shown, "", "  ")
+	if err != nil {
+		return err
+	}
+	fmt.Println(string(text))
+	return nil
+}
+
+type windowCloseCommand struct{ adminFlags }
+
+// Run says the first person's word.
+func (c windowCloseCommand) Run() error { return c.windows("POST", "/admin/v1/windows/close", nil) }
+
+type windowApproveCommand struct{ adminFlags }
+
+// Run says the second person's word.
+func (c windowApproveCommand) Run() error { return c.windows("POST", "/admin/v1/windows/approve", nil) }
+
+type windowInstructionsCommand struct {
+	adminFlags
+	windowArgument
+	Out string `type:"path" help:"File to write; standard output if left out."`
+}
+
+// Run writes the file for the settlement bank.
+func (c windowInstructionsCommand) Run() error {
+	var file admin.InstructionFile
+	if err := c.do("POST", c.path("/instructions"), nil, &file); err != nil {
+		return err
+	}
+	if c.Out == "" {
+		fmt.Print(file.Text)
+		return nil
+	}
+	return os.WriteFile(c.Out, []byte(file.Text), 0o640)
+}
+
+type windowConfirmCommand struct {
+	adminFlags
+	windowArgument
+	File string `arg:"" type:"existingfile" help:"The settlement bank's file, CSV."`
+}
+
+// Run sends the bank's file. A difference is printed with its line and ends with exit code 1.
+func (c windowConfirmCommand) Run() error {
+	text, err := os.ReadFile(c.File)
+	if err != nil {
+		return err
+	}
+	return c.windows("POST", c.path("/confirm"), text)
+}
+
+type windowFinaliseCommand struct {
+	adminFlags
+	windowArgument
+}
+
+// Run says the second person's word.
+func (c windowFinaliseCommand) Run() error { return c.windows("POST", c.path("/finalise"), nil) }
+
+type windowStatementsCommand struct {
+	adminFlags
+	windowArgument
+}
+
+// Run prints what the switch wrote.
+func (c windowStatementsCommand) Run() error {
+	var s admin.Statements
+	if err := c.do("POST", c.path("/statements"), nil, &s); err != nil {
+		return err
+	}
+	for _, f := range s.Files {
+		fmt.Printf("%s: %d rows, %s yuan out, %s in\n", filepath.Join(s.Directory, f.Name), f.Rows, f.Out.Yuan(), f.In.Yuan())
+	}
+	return nil
+}
+
+// statementCommand is for an institution that was sent a statement.
+type statementCommand struct {
+	Verify statementVerifyCommand `cmd:"" help:"Prove that a statement is complete and unaltered, with nothing but it and the sealed close."`
+}
+
+type statementVerifyCommand struct {
+	Close string `type:"path" help:"The sealed close, JSON; close.json beside the statement if left out."`
+	File  string `arg:"" type:"existingfile" help:"The statement, packed or not."`
+}
+
+// Run exits 0 where the statement proves what it says, 1 otherwise.
+func (c statementVerifyCommand) Run() error {
+	if c.Close == "" {
+		c.Close = filepath.Join(filepath.Dir(c.File), settlement.CloseFile)
+	}
+	text, err := os.ReadFile(c.Close)
+	if err != nil {
+		return err
+	}
+	var sealed settlement.Close
+	if err := json.Unmarshal(text, &sealed); err != nil {
+		return fmt.Errorf("%s: %w", c.Close, err)
+	}
+	file, err := os.Open(c.File)
+	if err != nil {
+		return err
+	}
+	v, err := settlement.Verify(file, &sealed)
+	_ = file.Close() // It was only read.
+	if err != nil {
+		return &exitError{code: 1, message: fmt.Sprintf("%s: %v", c.File, err)}
+	}
+	fmt.Printf("%s statement of %s, window %d of %s: %d rows, %s yuan out, %s in, with %d counterparties: complete and unaltered\n",
+		v.Kind, v.Member, v.Window, v.Date, v.Rows, v.Out.Yuan(), v.In.Yuan(), v.Pairs)
+	return nil
+}
