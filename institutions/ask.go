@@ -3,6 +3,7 @@ package institutions
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -77,14 +78,44 @@ func (a *asker) exchange(ctx context.Context, op *payment.Operation) (payment.An
 		return missing, err
 	}
 	var signature [seal.Size]byte
-	headers, err := a.link.headers(&scratch, &signature)
+	answer, err := a.post(ctx, &scratch, &signature)
 	if err != nil {
 		return missing, err
 	}
-	request, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost,
-		"http://"+a.link.host+scratch.Path, bytes.NewReader(scratch.Body))
+	return a.link.read(op, answer)
+}
+
+// announce tells how p ended, and repeats it while that makes sense. Nil means that the
+// institution has acknowledged it.
+func (a *asker) announce(ctx context.Context, announcer driver.Announcer, p *payment.Payment) error {
+	ctx, cancel := context.WithTimeout(ctx, a.link.config.QueryDeadline)
+	defer cancel()
+	var scratch driver.Request
+	announcer.RenderOutcome(p, &scratch)
+	var signature [seal.Size]byte
+	answer, err := a.post(ctx, &scratch, &signature)
+	switch {
+	case err != nil:
+		return err
+	case answer.status != http.StatusOK:
+		return fmt.Errorf("institutions: status %d", answer.status)
+	case !a.link.sealed(answer):
+		return errors.New("institutions: the answer's seal does not fit")
+	}
+	return nil
+}
+
+// post seals a message that may be repeated, sends it and reads the answer. signature is the
+// request's, which the answer's seal holds on to.
+func (a *asker) post(ctx context.Context, message *driver.Request, signature *[seal.Size]byte) (*response, error) {
+	headers, err := a.link.headers(message, signature)
 	if err != nil {
-		return missing, err
+		return nil, err
+	}
+	request, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost,
+		"http://"+a.link.host+message.Path, bytes.NewReader(message.Body))
+	if err != nil {
+		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
 	for _, h := range headers {
@@ -92,20 +123,20 @@ func (a *asker) exchange(ctx context.Context, op *payment.Operation) (payment.An
 	}
 	resp, err := a.client.Do(request)
 	if err != nil {
-		return missing, err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(a.link.config.AnswerMax)+1))
 	if err != nil {
-		return missing, fmt.Errorf("institutions: cannot read answer: %w", err)
+		return nil, fmt.Errorf("institutions: cannot read answer: %w", err)
 	}
 	if len(body) > a.link.config.AnswerMax {
-		return missing, fmt.Errorf("institutions: answer above %d bytes", a.link.config.AnswerMax)
+		return nil, fmt.Errorf("institutions: answer above %d bytes", a.link.config.AnswerMax)
 	}
-	return a.link.read(op, &response{
+	return &response{
 		status: resp.StatusCode, body: body, requestSeal: signature[:],
 		seal: []byte(resp.Header.Get(seal.HeaderSignature)),
-	})
+	}, nil
 }
 
 func (a *asker) close() { a.client.HTTPClient.CloseIdleConnections() }

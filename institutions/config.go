@@ -32,6 +32,10 @@ type Config struct {
 	Pipeline    bool `yaml:"pipeline"`
 	Connections int  `yaml:"connections"`
 
+	// Outcomes declares that the institution, as a caller, wants to be told how payments ended
+	// whose outcome it was not told at once.
+	Outcomes bool `yaml:"outcomes"`
+
 	InFlightMax   int           `yaml:"in_flight_max"`  // Money operations; beyond it they are not sent.
 	QueriesMax    int           `yaml:"queries_max"`    // Queries and cancels at once.
 	Deadline      time.Duration `yaml:"deadline"`       // Of a money operation.

@@ -324,7 +324,7 @@ func TestInFlightLimit(t *testing.T) {
 // TestBreaker opens after failures, refuses in microseconds, and closes again.
 func TestBreaker(t *testing.T) {
 	r := newRig(t, func(c *Config) {
-		c.BreakerMin, c.BreakerOpen, c.BreakerTries = 10, 100*time.Millisecond, 2
+		c.BreakerMin, c.BreakerOpen, c.BreakerTries = 10, time.Second, 2
 	})
 	r.fault("error=1000::debit")
 	for i := range 10 {
@@ -345,7 +345,7 @@ func TestBreaker(t *testing.T) {
 		t.Errorf("the breaker of debits stops queries: %s", a.Outcome)
 	}
 	r.server.SetFaults(nil)
-	time.Sleep(150 * time.Millisecond)
+	time.Sleep(1200 * time.Millisecond)
 	for i := range 4 {
 		if a := r.ask(payment.Debit, fmt.Sprint("again", i)); a.Outcome != payment.Approved {
 			t.Errorf("after its time the breaker gives %s %s", a.Outcome, a.Failure)

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"tongma/institutions/driver"
 	"tongma/institutions/seal"
 	"tongma/switch/payment"
 )
@@ -105,6 +106,31 @@ func (n *Network) Resolve(ctx context.Context, op *payment.Operation) payment.An
 	<-link.queries
 	settle(err)
 	return answer
+}
+
+// Announces lists the institutions that want to be told how their payments ended.
+func (n *Network) Announces() []string {
+	var list []string
+	for _, id := range slices.Sorted(maps.Keys(n.links)) {
+		link := n.links[id]
+		if _, able := link.dialect.(driver.Announcer); able && link.config.Outcomes {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// Announce tells the caller of p how it ended. Nil means that the caller has acknowledged it.
+func (n *Network) Announce(ctx context.Context, p *payment.Payment) error {
+	link := n.links[p.Institution]
+	if link == nil {
+		return fmt.Errorf("institutions: no link to %q", p.Institution)
+	}
+	announcer, able := link.dialect.(driver.Announcer)
+	if !able {
+		return fmt.Errorf("institutions: the dialect of %q announces nothing", p.Institution)
+	}
+	return link.asker.announce(ctx, announcer, p)
 }
 
 // Health tells how every link stands, by institution.

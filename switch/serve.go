@@ -26,6 +26,7 @@ import (
 	"tongma/switch/health"
 	"tongma/switch/journal"
 	"tongma/switch/ledger"
+	"tongma/switch/notify"
 	"tongma/switch/payment"
 	"tongma/switch/settlement"
 )
@@ -85,6 +86,7 @@ type assembly struct {
 	board    *routing.Switchboard
 	health   *health.Meter // Nil unless configured.
 	rules    *ruleClock
+	notifier *notify.Notifier
 	listener net.Listener
 
 	windows  *settlement.Desk
@@ -172,7 +174,10 @@ func (s *assembly) openEngine(ring *seal.Ring) error {
 	if err != nil {
 		return err
 	}
+	callers := s.network.Announces()
+	s.notifier = notify.New(callers, s.network, notify.DefaultLimits(), s.log)
 	s.engine, err = engine.Open(engine.Options{
+		Announces: callers, Owed: s.notifier.Owed,
 		Shard: s.config.Shard, Limits: s.config.Engine, Plans: s.config.plans(),
 		Log: s.store, View: s.store, Snapshots: s.store, Sender: s.network, Logger: s.log,
 		Ledger: ledger.New(s.config.Ledger, &s.config.Fees), Progress: progressLine(),
@@ -198,6 +203,7 @@ func (s *assembly) serve(stop <-chan os.Signal) error {
 	signal.Notify(reload, syscall.SIGHUP)
 	s.engine.Start()
 	s.windows.Start()
+	s.notifier.Start(s.engine)
 	failed := make(chan error, 2)
 	s.serveAdmin(failed)
 	go func() { failed <- s.gateway.Serve(s.listener) }()
@@ -239,6 +245,7 @@ func (s *assembly) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainMax)
 	defer cancel()
 	s.windows.Stop()
+	s.notifier.Stop() // What is still owed is told at the next start.
 	err := s.engine.Stop(ctx)
 	last, cancelLast := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancelLast()

@@ -17,6 +17,13 @@ type Response struct {
 	Body   []byte
 }
 
+// Announcer is the further ability of a dialect that can tell an institution how a payment
+// ended which it had asked for. Any status 200 whose seal fits acknowledges it.
+type Announcer interface {
+	// RenderOutcome writes the message. The same payment may be announced again.
+	RenderOutcome(p *payment.Payment, into *Request)
+}
+
 // Dialect turns our operations into one institution's wire format and back.
 // It does no I/O, keeps no state and never retries; the Link around it does. Its
 // methods may be called by many goroutines at once.

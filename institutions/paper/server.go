@@ -19,6 +19,7 @@ type Server struct {
 	Book   *Book
 	Ring   *seal.Ring
 	faults faults
+	heard  heard
 	http   fasthttp.Server
 	hung   chan struct{} // Closed at the end: lets go of the requests that are never answered.
 }
@@ -76,6 +77,9 @@ var kinds = map[string]string{
 
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	kind, ok := kinds[string(ctx.Path())]
+	if string(ctx.Path()) == pathOutcomes {
+		kind, ok = "outcome", true
+	}
 	if !ok {
 		s.handlePaper(ctx)
 		return
@@ -85,6 +89,10 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	signature := header.Peek(seal.HeaderSignature)
 	if key == nil || !key.VerifyRequest(signature, ctx.Method(), ctx.RequestURI(), header.Peek(seal.HeaderTime), ctx.PostBody()) {
 		ctx.Error(`{"error":{"code":"signature_invalid"}}`, fasthttp.StatusUnauthorized)
+		return
+	}
+	if kind == "outcome" {
+		s.hear(ctx, key, signature)
 		return
 	}
 	o, fault := readOrder(ctx.PostBody(), kind)
@@ -235,6 +243,9 @@ func (s *Server) handlePaper(ctx *fasthttp.RequestCtx) {
 			out := json.NewEncoder(w)
 			s.Book.Each(func(leg Leg) { _ = out.Encode(leg) })
 		})
+	case "/paper/outcomes":
+		ctx.SetContentType("application/x-ndjson")
+		ctx.SetBodyString(s.heard.text())
 	case "/paper/faults":
 		s.handleFaults(ctx)
 	case "/paper/balances":

@@ -9,6 +9,14 @@
 //	POST /v1/queries      what became of leg request_id?
 //	POST /v1/resolutions  who is paid by code, and how much does it ask for? Moves nothing
 //
+// An institution that pays through the switch may also serve
+//
+//	POST /v1/outcomes     how a payment ended of which the switch could not tell the outcome at once
+//
+// with {"payment_id","request_id","kind","status","amount_fen","currency","refunded_fen"?,
+// "failure"?}, in the words of the switch's own answers. It is announced at least once, until it
+// is answered with HTTP 200 and a seal; what an institution has heard before it ignores.
+//
 // A request is {"request_id","caller","amount_fen","currency","code"?,"account"?,
 // "original"?,"direction"?,"merchant"?:{"id"},"scene"?}. request_id is the leg's own,
 // at most 40 characters; its query and its cancel carry the same. Money moves at most
@@ -37,7 +45,10 @@ import (
 // Dialect is the standard dialect. It has no state.
 type Dialect struct{}
 
-var _ driver.Dialect = Dialect{}
+var (
+	_ driver.Dialect   = Dialect{}
+	_ driver.Announcer = Dialect{}
+)
 
 var paths = map[payment.OperationKind]string{
 	payment.Debit:     "/v1/debits",
@@ -74,6 +85,23 @@ func (Dialect) Render(op *payment.Operation, into *driver.Request) error {
 	b = object.AppendField(b, "scene", op.Scene.String())
 	into.Body = append(b, '}')
 	return nil
+}
+
+// RenderOutcome is driver.Announcer's.
+func (Dialect) RenderOutcome(p *payment.Payment, into *driver.Request) {
+	into.Path = "/v1/outcomes"
+	b := append(into.Body[:0], '{')
+	b = object.AppendField(b, "payment_id", string(p.ID))
+	b = object.AppendField(b, "request_id", p.RequestID)
+	b = object.AppendField(b, "kind", p.Kind.String())
+	b = object.AppendField(b, "status", p.Status.String())
+	b = object.AppendInt(b, "amount_fen", int64(p.Amount))
+	b = object.AppendField(b, "currency", p.Currency)
+	if p.Refunded > 0 {
+		b = object.AppendInt(b, "refunded_fen", int64(p.Refunded))
+	}
+	b = object.AppendField(b, "failure", p.Failure.Code())
+	into.Body = append(b, '}')
 }
 
 // Read is driver.Dialect's. Its errors name the fault, never the content.

@@ -13,6 +13,7 @@ import (
 type core struct {
 	limits  Limits
 	plans   map[string]Plan // By institution; the plan under "" serves the others.
+	owes    map[string]bool // Institutions that want to be told outcomes that they were not told at once.
 	lives   map[payment.ID]*life
 	asked   map[requestKey]*life // Lives by who asked and under which id.
 	past    map[payment.ID]*life // Ended payments that a refund or a cancel is at work on.
@@ -30,6 +31,7 @@ func newCore(limits Limits, plans map[string]Plan, book *ledger.Book) *core {
 	return &core{
 		limits: limits,
 		plans:  plans,
+		owes:   make(map[string]bool),
 		book:   book,
 		lives:  make(map[payment.ID]*life),
 		asked:  make(map[requestKey]*life),
@@ -300,6 +302,7 @@ func (c *core) refuse(ev *event, failure payment.Failure) {
 
 // finish brings l to its end: outcome recorded, everybody answered, refunds released.
 func (c *core) finish(now time.Time, l *life, status payment.Status, failure payment.Failure) {
+	owed := c.owes[l.Institution] && (l.Status == payment.StatusUnknown || l.Status == payment.StatusManual)
 	l.Status, l.Failure, l.Decided = status, failure, now
 	if l.phase != phaseManual {
 		c.working--
@@ -307,6 +310,9 @@ func (c *core) finish(now time.Time, l *life, status payment.Status, failure pay
 	delete(c.lives, l.ID)
 	delete(c.asked, requestKey{l.Institution, l.RequestID})
 	c.out = append(c.out, action{kind: actionRecord, life: l, record: recordOutcome, postings: c.settle(l)})
+	if owed {
+		c.record(l, recordOwed)
+	}
 	c.settleOriginal(now, l)
 	c.reply(l)
 	for _, follower := range l.followers {

@@ -42,6 +42,10 @@ type Options struct {
 	// Ledger is the shard's book, empty: replay fills it. Nil keeps one without limits or
 	// fees. It belongs to the engine from Open on.
 	Ledger *ledger.Book
+	// Announces lists the institutions that are owed outcomes that they, as callers, were not told
+	// at once. Owed, unless nil, is called when one more is durable; it must not block.
+	Announces []string
+	Owed      func(institution string)
 	// Progress is told while the journal is replayed: blocks done, of how many.
 	Progress func(done, total uint64)
 }
@@ -261,6 +265,7 @@ type input struct {
 	refused     *Refused
 	act         *Act
 	limit       int    // queue
+	owed        *Owed  // told
 	suppressed  uint64 // refused: how many were not kept since the last one that was.
 }
 

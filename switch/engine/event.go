@@ -22,6 +22,7 @@ const (
 	eventRefused
 	eventAct
 	eventQueue
+	eventTold
 	eventStop
 )
 

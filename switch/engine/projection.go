@@ -16,6 +16,7 @@ const (
 	keyRefunded = 'r' // + payment id: sum of its approved refunds, fen.
 	keyAct      = 'a' // + sequence, offset: empty; where an administrative act stands.
 	keyState    = 's' // + what acts change: how the newest of them left it.
+	keyOwed     = 'o' // + institution, 0, sequence, offset: payment id; an outcome that its caller is owed.
 	keyNote     = 'n' // + payment id, sequence, offset: empty; an answer kept as evidence.
 )
 
@@ -28,6 +29,16 @@ func requestKeyBytes(institution, requestID string) []byte {
 	key = append(key, institution...)
 	key = append(key, 0)
 	return append(key, requestID...)
+}
+
+func owedKey(institution string, at journal.Position) []byte {
+	key := owedPrefix(institution)
+	key = binary.BigEndian.AppendUint64(key, at.Sequence)
+	return binary.BigEndian.AppendUint32(key, at.Offset)
+}
+
+func owedPrefix(institution string) []byte {
+	return append(append([]byte{keyOwed}, institution...), 0)
 }
 
 func noteKey(id payment.ID, at journal.Position) []byte {

@@ -25,12 +25,15 @@ const (
 	recordRefunded recordKind = 8  // The sum of a payment's approved refunds.
 	recordRefused  recordKind = 9  // A request that was refused before intent.
 	recordAct      recordKind = 10 // What a person did to the switch, or was refused.
+	recordOwed     recordKind = 11 // The caller, who was told "unknown", is owed the outcome that stands before.
+	recordTold     recordKind = 12 // The caller has acknowledged the outcome that it was owed.
 )
 
 var recordNames = map[recordKind]string{
 	recordIntent: "intent", recordLeg: "leg", recordRoute: "route", recordOutcome: "outcome",
 	recordUnknown: "unknown", recordManual: "manual", recordNote: "note",
 	recordRefunded: "refunded", recordRefused: "refused", recordAct: "act",
+	recordOwed: "owed", recordTold: "told",
 }
 
 func (k recordKind) String() string { return recordNames[k] }
@@ -88,6 +91,8 @@ func appendRecord(dst []byte, a *action) []byte {
 		return appendPostings(dst, a.postings)
 	case recordNote:
 		return appendNote(dst, &a.note)
+	case recordOwed:
+		return appendString(dst, l.Institution)
 	case recordRefunded:
 		return binary.AppendVarint(dst, int64(l.Refunded))
 	}
@@ -288,6 +293,10 @@ func fold(l *life, kind recordKind, r *reader) error {
 		l.Fees = ledger.FeesOf(&l.Payment, l.posted)
 	case recordRefunded:
 		l.Refunded = payment.Fen(r.varint())
+	case recordOwed:
+		r.string()
+	case recordTold:
+		r.told()
 	}
 	if r.err == nil && len(r.body) > 0 && kind != recordNote {
 		return fmt.Errorf("%w: %d bytes too many in %s", errRecord, len(r.body), kind)

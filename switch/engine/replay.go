@@ -71,7 +71,7 @@ func (c *core) foldRecord(record *journal.Record, at journal.Position) error {
 		return fmt.Errorf("%w: kind %d version %d is not of this build", errRecord, record.Kind, record.Version)
 	}
 	switch kind {
-	case recordRefused, recordNote, recordRefunded:
+	case recordRefused, recordNote, recordRefunded, recordOwed, recordTold:
 		return nil
 	case recordAct:
 		a, err := readAct(record)

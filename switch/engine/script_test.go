@@ -114,8 +114,15 @@ func newScript() *script {
 		caps:   ledger.Limits{DefaultCap: -1, Caps: []ledger.CapLimit{{Institution: "poorbank", Medium: "commercial", Cap: 1000}}},
 	}
 	s.limits.InFlightMax = 6
-	s.core = newCore(s.limits, s.plans, ledger.New(s.caps, nil))
+	s.core = s.newCore()
 	return s
+}
+
+// newCore is that of a switch which starts. The caller tellme wants to know what it was not told.
+func (s *script) newCore() *core {
+	c := newCore(s.limits, s.plans, ledger.New(s.caps, nil))
+	c.owes["tellme"] = true
+	return c
 }
 
 // play carries out one event line and returns what the core did, one action a line.
@@ -213,7 +220,7 @@ func (s *script) due(id payment.ID) (string, error) {
 
 // restart forgets all but the journal, as a kill does, and starts again from it.
 func (s *script) restart() (string, error) {
-	s.core = newCore(s.limits, s.plans, ledger.New(s.caps, nil))
+	s.core = s.newCore()
 	for i := range s.journal {
 		if err := s.core.foldRecord(&s.journal[i], journal.Position{Sequence: uint64(i + 1)}); err != nil {
 			return "", err

@@ -18,6 +18,7 @@ type viewProof struct {
 	again    map[payment.ID][]journal.Position // Outcomes after the first: of payments that were cancelled.
 	refunded map[payment.ID]payment.Fen
 	states   map[string][]byte
+	owed     map[string]payment.ID // By key.
 	want     entrySum
 }
 
@@ -27,6 +28,7 @@ func newViewProof() *viewProof {
 		again:    map[payment.ID][]journal.Position{},
 		refunded: map[payment.ID]payment.Fen{},
 		states:   map[string][]byte{},
+		owed:     map[string]payment.ID{},
 	}
 }
 
@@ -53,6 +55,11 @@ func (v *viewProof) record(record *journal.Record, at journal.Position) error {
 	case recordRefused:
 	case recordNote:
 		v.want.add(noteKey(id, at), nil)
+	case recordOwed:
+		v.owed[string(owedKey(r.string(), at))] = id
+	case recordTold:
+		institution, owed := r.told()
+		delete(v.owed, string(owedKey(institution, owed)))
 	case recordRefunded:
 		v.refunded[id] = payment.Fen(r.varint())
 	case recordAct:
@@ -97,6 +104,9 @@ func (v *viewProof) payment(id payment.ID, kind recordKind, r *reader, at journa
 func (v *viewProof) check(view journal.View) error {
 	for id, sum := range v.refunded {
 		v.want.add(refundedKey(id), appendVarint(nil, int64(sum)))
+	}
+	for key, id := range v.owed {
+		v.want.add([]byte(key), []byte(id))
 	}
 	for key, state := range v.states {
 		v.want.add(stateKey(key), state)

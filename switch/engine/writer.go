@@ -43,6 +43,7 @@ type batch struct {
 	bodies  []byte
 	ops     []*payment.Operation
 	replies []*call
+	owed    []string // Institutions that are owed an outcome of this block.
 	ticket  journal.Ticket
 }
 
@@ -58,7 +59,7 @@ func (b *batch) reset() {
 	clear(b.ops)
 	clear(b.replies)
 	b.records, b.updates, b.spans = b.records[:0], b.updates[:0], b.spans[:0]
-	b.bodies, b.ops, b.replies = b.bodies[:0], b.ops[:0], b.replies[:0]
+	b.bodies, b.ops, b.replies, b.owed = b.bodies[:0], b.ops[:0], b.replies[:0], b.owed[:0]
 	b.ticket = nil
 }
 
@@ -79,6 +80,9 @@ func newWriter(e *Engine) *writer {
 		commits:      make(chan *batch, e.options.Limits.BlocksInFlight),
 		now:          make(chan struct{}),
 		snapshotting: make(chan struct{}, 1),
+	}
+	for _, institution := range e.options.Announces {
+		w.core.owes[institution] = true
 	}
 	for range e.options.Limits.BlocksInFlight {
 		w.free <- new(batch)
@@ -144,6 +148,8 @@ func (w *writer) input(now time.Time, in *input) {
 		w.refuse(in)
 	case eventAct:
 		w.act(in)
+	case eventTold:
+		w.told(in)
 	case eventDecided:
 		w.decideByHand(now, in)
 	case eventQueue:
@@ -282,6 +288,10 @@ func (w *writer) addRecord(a *action) {
 	case recordNote:
 		b.updates = append(b.updates, journal.Update{Key: noteKey(l.ID, at)})
 		return
+	case recordOwed:
+		b.updates = append(b.updates, journal.Update{Key: owedKey(l.Institution, at), Value: []byte(l.ID)})
+		b.owed = append(b.owed, l.Institution)
+		return
 	case recordRefunded:
 		b.updates = append(b.updates, journal.Update{
 			Key: refundedKey(l.ID), Value: appendVarint(nil, int64(l.Refunded)),
@@ -354,6 +364,11 @@ func (w *writer) deliver(b *batch) {
 	failed := w.failed.Load() != nil
 	if !failed && len(b.ops) > 0 {
 		w.options.Sender.Send(b.ops)
+	}
+	if !failed && w.options.Owed != nil {
+		for _, institution := range b.owed {
+			w.options.Owed(institution)
+		}
 	}
 	for _, c := range b.replies {
 		if failed && c.refusal == payment.NoFailure {
