@@ -142,10 +142,11 @@ func openPlain(path, spool string) (*os.File, error) {
 		return nil, err
 	}
 	defer packed.Close()
-	plain, err := os.CreateTemp(filepath.Dir(spool), "reconcile-*")
-	if spool == "" {
-		plain, err = os.CreateTemp("", "reconcile-*")
+	directory := "" // Of temporary files.
+	if spool != "" {
+		directory = filepath.Dir(spool)
 	}
+	plain, err := os.CreateTemp(directory, "reconcile-*")
 	if err != nil {
 		return nil, err
 	}
