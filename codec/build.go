@@ -38,9 +38,14 @@ type MerchantCode struct {
 	Others     []Object // Further objects of the root: tips and fees 55 to 57, templates 80 to 99.
 }
 
-// UnionPayAccount is object 15: acquirer and forwarder of 8, merchant of 15 characters.
+// UnionPayAccount is object 15: acquirer and forwarder of 8, merchant of 15 characters. Of parts
+// of another length, which would run into one another, it has no value and Encode refuses it.
 func UnionPayAccount(acquirer, forwarder, merchant string) Object {
-	return Object{ID: "15", Value: acquirer + forwarder + merchant}
+	o := Object{ID: "15"}
+	if len(acquirer) == 8 && len(forwarder) == 8 && len(merchant) == 15 {
+		o.Value = acquirer + forwarder + merchant
+	}
+	return o
 }
 
 // Encode writes the code in its canonical form: ids ascending, the checksum last. The error is
@@ -52,6 +57,11 @@ func (m *MerchantCode) Encode() (string, error) {
 		initiation = "12"
 	}
 	list := []Object{{ID: "00", Value: "01"}, {ID: "01", Value: initiation}}
+	for _, account := range m.Accounts {
+		if account.ID < "02" || account.ID > "51" {
+			return "", &Error{Code: CodeID, Found: "an account in object " + account.ID, Want: "02 to 51", Clause: "EMVCo MPM table 3.1"}
+		}
+	}
 	list = append(list, m.Accounts...)
 	put := func(id, value string, parts []Object) {
 		if value != "" || len(parts) > 0 {
@@ -174,7 +184,7 @@ const payTries = 1000
 // wallet would show it. random gives the bytes that its free characters are drawn from, two
 // for each, nearly evenly. The error is an *Error with CodeUnknown where d has no rule of the scheme, or random's own.
 func (d *Decoder) NewPayCode(scheme string, random io.Reader) (string, error) {
-	for i := range d.payCodes.rules {
+	for i := range d.payCodes.all() {
 		r := &d.payCodes.rules[i]
 		if r.scheme != scheme {
 			continue
@@ -241,6 +251,9 @@ func (d *Decoder) NewLink(id string, values map[string]string) (string, error) {
 
 // rule finds a rule by its id.
 func (x *linkIndex) rule(id string) *linkRule {
+	if x == nil {
+		return nil
+	}
 	find := func(h *hostLinks) *linkRule {
 		for _, r := range h.rules {
 			if r.id == id {

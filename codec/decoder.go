@@ -14,8 +14,9 @@ const textMax = 4 * 512
 // scannerSpace is what scanners put around a code.
 const scannerSpace = " \t\r\n"
 
-// Decoder tells what payment codes are. It does not change and may be used by many
-// goroutines at once.
+// Decoder tells what payment codes are: Default has the rules of this build, Rulebook.At those
+// of a rule file. It does not change and may be used by many goroutines at once. The zero
+// Decoder has no rules; it knows EMVCo codes and no others.
 type Decoder struct {
 	payCodes     *payIndex
 	links        *linkIndex

@@ -259,3 +259,27 @@ func TestPayeeIsOfTheScheme(t *testing.T) {
 	f("unionpay", "20310418", "JDBMSZZXE44BFS0", unionPay, "161111111122222222333333333333333")
 	f("unionpay", "", "", "15203104180052044街DBMSZZXE44B") // 31 bytes, split within a character.
 }
+
+// TestZeroDecoder: a Decoder of no rules knows the EMVCo standards, and says of the rest that it
+// does not.
+func TestZeroDecoder(t *testing.T) {
+	var d Decoder
+	var c Code
+	for _, id := range []string{"M1", "C1"} {
+		if err := d.Decode(payload(t, id), &c); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	for _, text := range []string{"135112298638468293", "https://qr.95516.com/00010000/1", "wxp://f2f0a"} {
+		var e *Error
+		if err := d.Decode(text, &c); !errors.As(err, &e) || e.Code != CodeUnknown {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if _, err := d.NewPayCode("alipay", strings.NewReader("")); err == nil {
+		t.Error("a code was drawn without a rule")
+	}
+	if _, err := d.NewLink("upi", nil); err == nil {
+		t.Error("a link was written without a rule")
+	}
+}

@@ -47,7 +47,7 @@ type deviationForm struct {
 
 // MarshalJSON gives the code's stable JSON form. Amounts are in minor units, offsets in
 // bytes.
-func (c *Code) MarshalJSON() ([]byte, error) {
+func (c Code) MarshalJSON() ([]byte, error) {
 	f := form{Standard: c.Standard, Mode: c.Mode, Static: c.Static, Scheme: c.Scheme, Issuer: c.Issuer,
 		Currency: c.Currency, Fields: []fieldForm{}, Deviations: []deviationForm{}, Profile: c.Profile,
 		Rule: c.Rule}

@@ -104,6 +104,9 @@ func (d *Decoder) decodeLink(text string, mark int, into *Code) error {
 // linkRule finds the rule of a link, or says why there is none. A known host needs no check,
 // and a path without a query that a rule fits to its end is one that checkPath would take.
 func (d *Decoder) linkRule(text string, l *linkText, spans *[pathStepsMax]span) (*linkRule, *Error) {
+	if d.links == nil {
+		return nil, &Error{Code: CodeUnknown, Offset: l.at, Found: "a link, and no rules", Want: "a decoder with rules"}
+	}
 	h := d.links.of(l.host)
 	if h != nil {
 		r := h.find(l, spans)

@@ -179,9 +179,20 @@ func newPayTable(lists map[uint64][]uint32) payTable {
 	return t
 }
 
+// all lists the rules, the one that goes before first.
+func (x *payIndex) all() []payRule {
+	if x == nil {
+		return nil
+	}
+	return x.rules
+}
+
 // find gives the rule that text is read by, nil where none fits. digits says whether text
 // is made of digits alone; text has two characters or more.
 func (x *payIndex) find(text string, digits bool) *payRule {
+	if x == nil {
+		return nil // Of a Decoder that has no rules.
+	}
 	best, key, read := len(x.rules), uint64(0), 0
 	for left := x.lengths[pairOf(text)]; left != 0; left &= left - 1 {
 		size := bits.TrailingZeros16(left)

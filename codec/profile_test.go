@@ -1,6 +1,8 @@
 package codec
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -177,6 +179,19 @@ func TestUnionPayAccount(t *testing.T) {
 	if err := Default().DecodeWith(Strict, text, &c); err != nil || c.Scheme != "unionpay" || c.Profile != Strict ||
 		c.Merchant.Acquirer != "26481000" || c.Merchant.Forwarder != "48021000" || c.Merchant.ID != "898310070110001" {
 		t.Errorf("%v: %s %s %+v", err, c.Scheme, c.Profile, c.Merchant)
+	}
+	byValue, _ := json.Marshal(c)
+	if byPointer, _ := json.Marshal(&c); !bytes.Equal(byValue, byPointer) || !bytes.Contains(byValue, []byte(`"standard":"emv-mpm"`)) {
+		t.Errorf("the JSON form of the value is %s, of the pointer %s", byValue, byPointer)
+	}
+	m := MerchantCode{Category: "5812", Currency: "156", Country: "CN", Name: "A", City: "B",
+		Accounts: []Object{UnionPayAccount("2648100", "48021000", "8983100701100011")}}
+	if text, err := m.Encode(); err == nil {
+		t.Errorf("an acquirer of 7 digits takes one of the forwarder's: %s", text)
+	}
+	m.Accounts = []Object{{ID: "02", Value: "12345678"}, {ID: "54", Value: "1.00"}}
+	if text, err := m.Encode(); err == nil {
+		t.Errorf("an amount among the accounts: %s", text)
 	}
 }
 
