@@ -177,6 +177,7 @@ func TestNoAccountHides(t *testing.T) {
 	f(number, "630B5A8108"+number+"5A08"+number) // A length in two bytes.
 	const other = "5A086222029876543210"
 	f(number, "630D700A5A08"+number+"FF"+other)              // More than objects.
+	f(number, "63108250DF015A08"+number+"9F26"+other)        // Behind an object that is cut off.
 	f(number, "6312"+"7010700E700C700A"+"5A08"+number+other) // Deep.
 	f(number, "5A08"+number+"630BDF7508"+number)             // The issuer's own object.
 	f(number, "5A08"+number+"6309F"+number+"F")              // Half a byte on.

@@ -129,21 +129,26 @@ func (r *consumerReader) hide(from, to int) {
 }
 
 // hideWithin masks the accounts among objects that are not listed one by one, because of how
-// they are nested or how their lengths are written.
-func (r *consumerReader) hideWithin(at, end int) {
-	for at < end {
-		o, err := readTLV(r.data, at, end)
-		if err != nil {
-			return
-		}
-		at = o.to
-		switch {
-		case o.tag.secret():
+// they are nested, how their lengths are written, or what else stands there. It looks at every
+// byte, since nothing says where an object begins.
+func (r *consumerReader) hideWithin(from, end int) {
+	for at := from; at < end; at++ {
+		if o, err := readTLV(r.data, at, end); err == nil && o.tag.secret() && r.likeAccount(o) {
 			r.hide(o.from, o.to)
-		case o.tag.constructed():
-			at = o.from
 		}
 	}
+}
+
+// likeAccount reports whether the value of a secret object looks like one, for tags of one byte
+// that any data may hold.
+func (r *consumerReader) likeAccount(o tlv) bool {
+	switch value := r.data[o.from:o.to]; o.tag {
+	case tagPAN, tagTrack2:
+		return digitsFrom(value, 0) >= accountDigitsMin // Whatever follows: it need not be right.
+	case tagTrack1:
+		return len(value) > accountDigitsMin && value[0] == 'B' // ISO/IEC 7813, structure B.
+	}
+	return true
 }
 
 // hideNumber masks a number wherever it stands, as half bytes or as text.

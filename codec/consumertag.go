@@ -13,6 +13,7 @@ const (
 	tagADFName     tag = 0x4F
 	tagTrack2      tag = 0x57
 	tagPAN         tag = 0x5A
+	tagTrack1      tag = 0x56 // Of cards, EMV Book 3.
 )
 
 // consumerTag describes one object: its name and the bytes that its value may have.
@@ -54,7 +55,7 @@ var consumerTags = map[tag]consumerTag{
 // the specification and what EMV Book 3 has beside them, tracks and their discretionary data.
 func (t tag) secret() bool {
 	switch t {
-	case tagTrack2, tagPAN, 0x56, 0x9F6B, 0x9F1F, 0x9F20:
+	case tagTrack2, tagPAN, tagTrack1, 0x9F6B, 0x9F1F, 0x9F20:
 		return true
 	}
 	return false
