@@ -20,28 +20,27 @@ const (
 type consumerTag struct {
 	name     string
 	min, max int // Bytes; 0, 0 for any.
-	text     bool
 }
 
 // consumerTags are the objects of EMVCo CPM tables 4.1 to 4.4. The others are carried along
 // without a name, as the specification demands of a reader.
 var consumerTags = map[tag]consumerTag{
-	tagFormat:      {"payload format", 5, 5, true},
+	tagFormat:      {"payload format", 5, 5},
 	tagApplication: {name: "application template"},
 	tagCommon:      {name: "common data template"},
 	tagTransparent: {name: "application transparent data"},
 	tagCommonBlob:  {name: "common transparent data"},
-	tagADFName:     {"application name", 5, 16, false},
-	0x50:           {"application label", 1, 16, true},
-	tagTrack2:      {"track 2 equivalent data", 1, 19, false},
-	tagPAN:         {"primary account number", 1, 10, false},
-	0x5F20:         {"cardholder name", 2, 26, true},
-	0x5F2D:         {"language preference", 2, 8, true},
-	0x5F50:         {name: "issuer url", text: true},
-	0x9F08:         {"application version", 2, 2, false},
-	0x9F19:         {"token requestor id", 6, 6, false},
-	0x9F24:         {"payment account reference", 29, 29, true},
-	0x9F25:         {"last four digits", 2, 2, false},
+	tagADFName:     {"application name", 5, 16},
+	0x50:           {"application label", 1, 16},
+	tagTrack2:      {"track 2 equivalent data", 1, 19},
+	tagPAN:         {"primary account number", 1, 10},
+	0x5F20:         {"cardholder name", 2, 26},
+	0x5F2D:         {"language preference", 2, 8},
+	0x5F50:         {name: "issuer url"},
+	0x9F08:         {"application version", 2, 2},
+	0x9F19:         {"token requestor id", 6, 6},
+	0x9F24:         {"payment account reference", 29, 29},
+	0x9F25:         {"last four digits", 2, 2},
 	// In the transparent data, unread: EMV Book 3, annex A.
 	0x82:   {name: "application interchange profile"},
 	0x9F10: {name: "issuer application data"},

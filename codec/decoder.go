@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -44,7 +45,7 @@ func (d *Decoder) DecodeWith(profile Profile, text string, into *Code) error {
 	text = trimScanner(text)
 	*into = Code{Fields: into.Fields[:0], Deviations: into.Deviations[:0], scratch: into.scratch}
 	if profile != Auto && profiles[profile] == nil {
-		return &Error{Code: CodeProfile, Want: "the name of a profile"}
+		return &Error{Code: CodeProfile, Want: fmt.Sprintf("one of %v", Profiles())}
 	}
 	if err := checkText(text); err != nil {
 		return err

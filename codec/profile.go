@@ -157,5 +157,8 @@ func refuse(d *Deviation) error {
 	if e.Found == "" {
 		e.Found = d.Code
 	}
+	if d.Path != "" {
+		e.Found += " in object " + d.Path
+	}
 	return &e
 }
