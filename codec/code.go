@@ -2,6 +2,9 @@
 // and consumer presented codes, payer payment codes and merchant links, and reads and
 // draws the symbols that carry them.
 //
+// Default().Decode says what a text is; MerchantCode, ConsumerCode, NewPayCode and NewLink write
+// codes; LoadRules reads other forms than those that this build carries.
+//
 // It knows bytes and text of codes and the registry of code rules as data. It may not
 // know institutions or the movement of money.
 package codec
