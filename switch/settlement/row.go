@@ -1,6 +1,8 @@
 package settlement
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,11 +96,25 @@ func rowOf(fields []string) (row, bool) {
 	return r, known
 }
 
+// compareTransfers is the order of the rows of one payment; see row.compare.
+func compareTransfers(a, b ledger.Transfer) int {
+	return cmp.Or(strings.Compare(a.Payer, b.Payer), strings.Compare(a.Payee, b.Payee))
+}
+
+// compare is the order of rows in a statement: the journal's, and by name inside a payment.
+func (r *row) compare(other *row) int {
+	return cmp.Or(cmp.Compare(r.at.Sequence, other.at.Sequence), cmp.Compare(r.at.Offset, other.at.Offset),
+		compareTransfers(r.Transfer, other.Transfer))
+}
+
 // rows turns one ending into rows; the transfers are appended to into[:0].
 func rows(into []ledger.Transfer, ended *engine.Ending, visit func(*row) error) ([]ledger.Transfer, error) {
 	list, err := ledger.Transfers(into[:0], &ended.Payment, ended.Postings)
 	if err != nil {
 		return list, err
+	}
+	if len(list) > 1 {
+		slices.SortStableFunc(list, compareTransfers)
 	}
 	for _, transfer := range list {
 		if err := visit(&row{ended.At, &ended.Payment, transfer}); err != nil {

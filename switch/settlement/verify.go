@@ -81,6 +81,7 @@ type verifier struct {
 	Verified
 	close   *Close
 	line    int
+	last    row
 	sums    map[string]*sums // By counterparty: what the rows come to.
 	pairs   []Pair
 	digest  hash.Hash
@@ -177,6 +178,10 @@ func (v *verifier) row(fields []string, line []byte) error {
 	} else if r.Payer != v.Member {
 		return v.fault(faultRow, "is of %s and %s, not of %s", r.Payer, r.Payee, v.Member)
 	}
+	if v.Rows > 0 && v.last.compare(&r) > 0 {
+		return v.fault(faultRow, "stands after a row that comes later")
+	}
+	v.last = r
 	s := v.sums[other]
 	if s == nil {
 		s = &sums{}
