@@ -29,6 +29,16 @@ type linkParam struct {
 	want string // The only value allowed; empty for any.
 }
 
+// readsAs reports whether r and other find the same in a link that both fit.
+func (r *linkRule) readsAs(other *linkRule) bool {
+	alike := func(a, b pathStep) bool {
+		return a.literal == b.literal && a.count == b.count && a.kind == b.kind && a.part.role == b.part.role
+	}
+	same := func(a, b linkParam) bool { return a.key == b.key && a.part.role == b.part.role }
+	return r.dynamic == other.dynamic && r.payload == other.payload && r.dynamicWith == other.dynamicWith &&
+		slices.EqualFunc(r.path.steps, other.path.steps, alike) && slices.EqualFunc(r.query, other.query, same)
+}
+
 // settle fills what follows from the rule's other fields.
 func (r *linkRule) settle() {
 	end := 1

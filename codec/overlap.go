@@ -15,7 +15,8 @@ type Overlap struct {
 }
 
 // Overlaps lists the overlaps of the file in the order of the winners' ids. Two rules that
-// lead to the same scheme and issuer are no overlap.
+// lead to the same scheme and issuer are no overlap, but a fault where nothing decides which
+// one reads a code and they read its issuer, payee or amount in different places.
 func (b *Rulebook) Overlaps() []Overlap { return slices.Clone(b.overlaps) }
 
 // findOverlaps looks for codes that two rules fit. A pair of which nothing decides is a fault
@@ -105,14 +106,14 @@ func (b *Rulebook) payOverlaps() error {
 }
 
 func (b *Rulebook) payPair(one, other *payRule) error {
-	if one.agrees(&other.rule) || !one.meets(&other.rule) {
+	result, by := one.before.compare(&other.before)
+	if !one.meets(&other.rule) || one.agrees(&other.rule) && (result != 0 || one.readsAs(other)) {
 		return nil
 	}
 	code, ok := one.pattern.common(&other.pattern)
 	if !ok {
 		return nil
 	}
-	result, by := one.before.compare(&other.before)
 	return b.meet(&one.rule, &other.rule, result, payPrecedence[by], code)
 }
 
@@ -138,7 +139,8 @@ func (b *Rulebook) linkOverlaps() error {
 }
 
 func (b *Rulebook) linkPair(one, other *linkRule, host string) error {
-	if one.agrees(&other.rule) || !one.meets(&other.rule) {
+	result, by := one.before.compare(&other.before)
+	if !one.meets(&other.rule) || one.agrees(&other.rule) && (result != 0 || one.readsAs(other)) {
 		return nil
 	}
 	if !strings.HasPrefix(one.path.literal, other.path.literal) && !strings.HasPrefix(other.path.literal, one.path.literal) {
@@ -151,7 +153,6 @@ func (b *Rulebook) linkPair(one, other *linkRule, host string) error {
 	if !ok {
 		return nil
 	}
-	result, by := one.before.compare(&other.before)
 	start := one.uri + "://" + strings.Trim(host, anyHost)
 	if one.opaque {
 		start = one.uri + ":/"

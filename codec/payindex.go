@@ -24,6 +24,19 @@ type payPart struct {
 	issuer     bool
 }
 
+// readsAs reports whether r and other find an issuer in the same characters, or none.
+func (r *payRule) readsAs(other *payRule) bool {
+	of := func(r *payRule) (span [2]int) {
+		for i := range r.parts {
+			if r.parts[i].issuer {
+				span = [2]int{r.parts[i].from, r.parts[i].to}
+			}
+		}
+		return span
+	}
+	return of(r) == of(other)
+}
+
 // settle fills what follows from the rule's other fields.
 func (r *payRule) settle() {
 	r.plain, r.prefix = r.pattern.rest == digitClass, 0

@@ -176,6 +176,13 @@ func TestRuleFaults(t *testing.T) {
 	link("uri: https, hosts: [a.cn], path: /, query: [{key: a, name: b}, {key: a, name: c}]", "each key once")
 	f("version: a\nlinks:\n- {id: x, scheme: x, uri: https, hosts: [a.cn], path: '/{a:8}/{b:word}'}\n"+
 		"- {id: y, scheme: y, uri: https, hosts: [a.cn], path: '/{a:8}/{c:digits}'}\n", 4, "nothing decides")
+	f("version: a\npay_codes:\n- {id: x, scheme: x, prefixes: ['62'], length: 19, parts: [{name: issuer, at: 3-6}]}\n"+
+		"- {id: y, scheme: x, prefixes: ['62'], length: 19}\n", 4, "nothing decides")
+	f("version: a\nlinks:\n- {id: x, scheme: x, uri: https, hosts: [a.cn], path: '/{issuer:8}/{a:digits}'}\n"+
+		"- {id: y, scheme: x, uri: https, hosts: [a.cn], path: '/{code:8}/{a:digits}'}\n", 4, "nothing decides")
+	f("version: a\nlinks:\n- {id: x, scheme: x, uri: https, hosts: [a.cn], path: '/{issuer:8}/{a:digits}'}\n"+
+		"- {id: y, scheme: x, uri: https, hosts: [a.cn], path: '/{issuer:8}/{a:digits}', dynamic: true}\n", 4, "nothing decides")
+	f("version: a\npay_codes:\n- {id: x, scheme: auto, prefixes: ['62'], length: 19}\n", 3, "profile")
 	f("version: a\napplications:\n- {id: x, scheme: x, aid: a0}\n", 3, "aid")
 	f("version: a\napplications:\n- {id: x, scheme: x, aid: A000000003}\n- {id: y, scheme: y, aid: A000000003}\n", 4, "nothing decides")
 }

@@ -86,6 +86,8 @@ func (e *ruleEntry) rule() (r rule, err error) {
 		return r, fmt.Errorf("id %q, want lower-case letters, digits and hyphens", e.ID)
 	case !ruleNames.MatchString(e.Scheme):
 		return r, fmt.Errorf("scheme %q, want lower-case letters, digits and hyphens", e.Scheme)
+	case slices.Contains([]Profile{Auto, Strict, Open, ByteLengths}, Profile(e.Scheme)):
+		return r, fmt.Errorf("scheme %q, which is a profile of no scheme", e.Scheme)
 	case e.Rank < -1000 || e.Rank > 1000:
 		return r, fmt.Errorf("rank %d, want -1000 to 1000", e.Rank)
 	}
