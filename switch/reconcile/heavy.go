@@ -1,9 +1,6 @@
 package reconcile
 
-import (
-	"errors"
-	"slices"
-)
+import "slices"
 
 // A set that is too big for memory, or for a core's cache, is split: by further bits of
 // its keys; and a key that dominates it by its content, because equal rows have equal
@@ -41,17 +38,14 @@ func (w *worker) split(s *set, which whichChild) ([][2]*spool, error) {
 }
 
 // gathered makes a set of two spools, whose memory goes to the worker that reads them.
-func (w *worker) gathered(child [2]*spool) (*set, error) {
+func (w *worker) gathered(child [2]*spool) *set {
 	s := &set{}
 	for side, spool := range child {
-		strand, err := spool.strand()
-		if err != nil {
-			return nil, err
-		}
+		strand := spool.strand()
 		strand.owner = &w.arena
 		s.sides[side], s.rows[side] = append(s.sides[side], strand), spool.rows
 	}
-	return s, nil
+	return s
 }
 
 // each runs task for every child that has rows: with all workers, or with this one alone.
@@ -88,12 +82,8 @@ func (w *worker) heavy(s *set, level int, run each) error {
 		return err
 	}
 	return run(w, children, func(w *worker, i int) error {
-		child, err := w.gathered(children[i])
-		if err != nil {
-			return err
-		}
 		defer closeBoth(children[i])
-		return w.heavy(child, level+1, oneByOne)
+		return w.heavy(w.gathered(children[i]), level+1, oneByOne)
 	})
 }
 
@@ -135,11 +125,7 @@ func (w *worker) dominated(s *set, key uint64, level int, run each) error {
 	if err != nil {
 		return err
 	}
-	others, err := w.gathered(children[0])
-	if err != nil {
-		return err
-	}
-	if err := w.heavy(others, level, run); err != nil {
+	if err := w.heavy(w.gathered(children[0]), level, run); err != nil {
 		return err
 	}
 	closeBoth(children[0])
@@ -154,10 +140,7 @@ func (w *worker) dominated(s *set, key uint64, level int, run each) error {
 // says so in the summary.
 func (w *worker) ambiguous(children [][2]*spool) error {
 	for _, child := range children {
-		s, err := w.gathered(child)
-		if err != nil {
-			return err
-		}
+		s := w.gathered(child)
 		for side := range s.sides {
 			err := merge(s.sides[side], func(e entry) error {
 				w.job.ambiguous.Add(1)
@@ -194,10 +177,7 @@ func (w *worker) oneKey(rule *Rule, children [][2]*spool, run each) error {
 	var strands [2][]*strand
 	for i := range rest {
 		for side, spool := range rest[i] {
-			strand, err := spool.strand()
-			if err != nil {
-				return err
-			}
+			strand := spool.strand()
 			strand.owner = nil // Its arena may be another worker's.
 			strands[side] = append(strands[side], strand)
 		}
@@ -215,10 +195,7 @@ func (w *worker) oneKey(rule *Rule, children [][2]*spool, run each) error {
 // surplus matches the copies of each content, and leaves those without partner to rest,
 // in order of position.
 func (w *worker) surplus(child, rest [2]*spool, level int) error {
-	s, err := w.gathered(child)
-	if err != nil {
-		return err
-	}
+	s := w.gathered(child)
 	if !child[0].mixed && !child[1].mixed && (child[0].rows == 0 || child[1].rows == 0 ||
 		child[0].first.same(&child[1].first)) {
 		return w.surplusOfOne(s, rest)
@@ -306,12 +283,7 @@ func (w *worker) surplusOfMany(s *set, rest [2]*spool, level int) error {
 			return err
 		}
 		closeBoth(child)
-		a, errA := own[0].strand()
-		b, errB := own[1].strand()
-		if err := errors.Join(errA, errB); err != nil {
-			return err
-		}
-		left, right = append(left, a), append(right, b)
+		left, right = append(left, own[0].strand()), append(right, own[1].strand())
 		spools = append(spools, own[:]...)
 	}
 	if err := merge(left, rest[0].add); err != nil {
@@ -334,12 +306,9 @@ func (w *worker) pairInOrder(rule *Rule, strands [2][]*strand, rows [2]int64) er
 	if err := merge(strands[1], ordered.add); err != nil {
 		return err
 	}
-	right, err := ordered.strand()
-	if err != nil {
-		return err
-	}
+	right := ordered.strand()
 	number := int64(0)
-	err = merge(strands[0], func(e entry) error {
+	err := merge(strands[0], func(e entry) error {
 		other, err := right.next()
 		if err != nil {
 			return err

@@ -62,15 +62,14 @@ func (w *worker) load(s *set) error {
 		w.loaded[side] = w.loaded[side][:0]
 		for _, strand := range strands {
 			w.loaded[side] = append(w.loaded[side], strand.chunks...)
-			n := (strand.end - strand.at) / entryBytes
-			if n == 0 {
-				continue
+			if n := (strand.end - strand.at) / entryBytes; n > 0 {
+				if err := readEntries(strand.file, free[:n], strand.at); err != nil {
+					return err
+				}
+				w.loaded[side] = append(w.loaded[side], free[:n])
+				free = free[n:]
 			}
-			if err := readEntries(strand.file, free[:n], strand.at); err != nil {
-				return err
-			}
-			w.loaded[side] = append(w.loaded[side], free[:n])
-			free = free[n:]
+			w.loaded[side] = append(w.loaded[side], strand.tail)
 		}
 	}
 	return nil

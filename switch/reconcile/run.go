@@ -34,6 +34,16 @@ type Options struct {
 	Progress func(Progress)
 	// Carry takes open rows over from the day before, and writes those of today.
 	Carry *Carry
+
+	tight *tight // Limits so small that tests reach them with small files.
+}
+
+// tight are limits of a run.
+type tight struct {
+	setRows      int64 // Above which a set is split.
+	chunks       int64 // Of a worker, above which entries go to disk.
+	findings     int   // Of a list, above which they go to disk.
+	stretchBytes int64 // After which a worker's entries are kept for a run that is started again.
 }
 
 // The limits of memory.
@@ -58,23 +68,24 @@ type Total struct {
 
 // job is one run.
 type job struct {
-	ctx        context.Context
-	plan       *Plan
-	options    Options
-	compared   [fieldCount + 1]bool
-	seed       uint64
-	partitions int
-	shift      uint
-	setRows    int64
-	directory  string
-	sources    [2]*source
-	counts     [2]*count
-	workers    []*worker
-	rule       int // Number of the rule at hand.
-	entered    []Total
-	ambiguous  atomic.Int64
-	runNumber  atomic.Int64
-	progress   progress
+	ctx          context.Context
+	plan         *Plan
+	options      Options
+	compared     [fieldCount + 1]bool
+	seed         uint64
+	partitions   int
+	shift        uint
+	setRows      int64
+	stretchBytes int64
+	directory    string
+	sources      [2]*source
+	counts       [2]*count
+	workers      []*worker
+	rule         int // Number of the rule at hand.
+	entered      []Total
+	ambiguous    atomic.Int64
+	runNumber    atomic.Int64
+	progress     progress
 
 	mu   sync.Mutex
 	runs [2][]*runFile
@@ -158,8 +169,14 @@ func (j *job) prepare(left, right *Side) error {
 	threads := int64(j.options.Threads)
 	j.setRows = max(4096, min(setRowsCache, j.options.Memory/16/threads/joinRowBytes))
 	chunks := max(j.options.Memory*15/16-fixedBytes, j.options.Memory/3) / threads / chunkBytes
+	most := int(max(1024, j.options.Memory/64/threads/findingBytes))
+	j.stretchBytes = stretchBytes
+	chunks = max(chunks, int64(j.partitions))
+	if t := j.options.tight; t != nil {
+		j.setRows, chunks, most, j.stretchBytes = t.setRows, t.chunks, t.findings, t.stretchBytes
+	}
 	for range j.options.Threads {
-		j.workers = append(j.workers, j.newWorker(chunks))
+		j.workers = append(j.workers, j.newWorker(chunks, most))
 	}
 	return nil
 }
@@ -169,11 +186,10 @@ const (
 	joinRowBytes = 64       // What a row takes while its set is joined, about.
 )
 
-func (j *job) newWorker(chunks int64) *worker {
-	most := int(max(1024, j.options.Memory/64/int64(j.options.Threads)/findingBytes))
+func (j *job) newWorker(chunks int64, most int) *worker {
 	list := func() findings { return findings{folder: j.directory, max: most} }
 	w := &worker{job: j, found: list(), opened: list(), pairs: list()}
-	w.arena.limit = max(chunks, int64(j.partitions))
+	w.arena.limit = chunks
 	for side := range w.shards {
 		w.shards[side] = &shard{chunks: make([][][]entry, j.sections())}
 	}

@@ -97,7 +97,7 @@ func (w *scan) run(out *worker) error {
 		}
 		shard.Blocks = append(shard.Blocks, blockCount{block, lines})
 		w.job.progress.bytes.Add(blockBytes)
-		if w.job.options.Work != "" && shard.rows*entryBytes >= stretchBytes {
+		if w.job.options.Work != "" && shard.rows*entryBytes >= w.job.stretchBytes {
 			if err := out.flush(w.side); err != nil {
 				return err
 			}

@@ -6,11 +6,12 @@ import (
 )
 
 // strand is a sequence of entries in ascending order of position: chunks in memory, then
-// a section of a file.
+// a section of a file, then what had not been written to it.
 type strand struct {
 	chunks  [][]entry
 	file    *os.File
 	at, end int64 // Bytes of file.
+	tail    []entry
 
 	ready  []entry
 	buffer []entry
@@ -41,6 +42,8 @@ func (s *strand) next() (*entry, error) {
 			}
 			s.at += n * entryBytes
 			s.ready = s.buffer[:n]
+		case len(s.tail) > 0:
+			s.ready, s.tail = s.tail, nil
 		default:
 			return nil, nil
 		}
@@ -109,7 +112,7 @@ func (s *spool) add(e entry) error {
 		s.mixed = true
 	}
 	s.rows++
-	if s.file == nil {
+	if s.file == nil && len(s.buffer) == 0 {
 		last := len(s.chunks) - 1
 		if last >= 0 && len(s.chunks[last]) < cap(s.chunks[last]) {
 			s.chunks[last] = append(s.chunks[last], e)
@@ -119,10 +122,9 @@ func (s *spool) add(e entry) error {
 			s.chunks = append(s.chunks, append(chunk, e))
 			return nil
 		}
-		var err error
-		if s.file, err = temporary(s.folder); err != nil {
-			return err
-		}
+	}
+	if s.buffer == nil {
+		s.buffer = make([]entry, 0, chunkEntries)
 	}
 	if s.buffer = append(s.buffer, e); len(s.buffer) < chunkEntries {
 		return nil
@@ -131,6 +133,12 @@ func (s *spool) add(e entry) error {
 }
 
 func (s *spool) write() error {
+	if s.file == nil {
+		var err error
+		if s.file, err = temporary(s.folder); err != nil {
+			return err
+		}
+	}
 	n, err := s.file.WriteAt(entryMemory(s.buffer), s.size)
 	s.size += int64(n)
 	s.buffer = s.buffer[:0]
@@ -141,13 +149,8 @@ func (s *spool) write() error {
 }
 
 // strand ends the gathering and reads what was gathered.
-func (s *spool) strand() (*strand, error) {
-	if s.file != nil && len(s.buffer) > 0 {
-		if err := s.write(); err != nil {
-			return nil, err
-		}
-	}
-	return &strand{chunks: s.chunks, file: s.file, end: s.size, owner: s.arena}, nil
+func (s *spool) strand() *strand {
+	return &strand{chunks: s.chunks, file: s.file, end: s.size, tail: s.buffer, owner: s.arena}
 }
 
 func (s *spool) close() {
