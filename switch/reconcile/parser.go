@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
@@ -27,13 +28,20 @@ type parser struct {
 	fields   []Field // By column index from 0; fieldCount where nothing is mapped.
 	columns  [fieldCount]Column
 	mapped   [fieldCount]bool
-	plain    [fieldCount]bool
+	changed  []Field // Those whose text is normalised.
+	words    [fieldCount][]word
 	decimals int
 	clock    clock
 	gbk      bool
 	trailer  []byte // How a line of totals begins, in the file's encoding.
 	high     bool   // The line at hand holds bytes beyond ASCII.
 	scratch  []byte
+}
+
+// word is one of a side's own words and the shared one that it means.
+type word struct {
+	own    string
+	shared []byte
 }
 
 // newParser compiles layout; header is the file's first line when the layout has one.
@@ -65,8 +73,12 @@ func newParser(layout Layout, header []byte) (*parser, error) {
 			}
 		}
 		p.columns[field], p.mapped[field] = column, true
-		p.plain[field] = !column.Trim && !column.Upper && !column.Zeros && !column.Digits &&
-			len(column.Words) == 0
+		if column.Trim || column.Upper || column.Zeros || column.Digits || len(column.Words) > 0 {
+			p.changed = append(p.changed, field)
+		}
+		for own, shared := range column.Words {
+			p.words[field] = append(p.words[field], word{own, []byte(shared)})
+		}
 		for layout.Format == "csv" && len(p.fields) < column.Index {
 			p.fields = append(p.fields, Field(fieldCount))
 		}
@@ -104,22 +116,19 @@ func (p *parser) parse(line []byte, r *row) error {
 	if err != nil {
 		return err
 	}
-	for f := range r.text {
-		if p.mapped[f] {
-			if p.gbk && p.high {
-				r.text[f] = p.utf8(r.text[f])
-			}
-			if !p.plain[f] {
-				r.text[f] = p.normal(&p.columns[f], r.text[f])
-			}
+	if p.gbk && p.high {
+		for f := range r.text {
+			r.text[f] = p.utf8(r.text[f])
 		}
+	}
+	for _, f := range p.changed {
+		r.text[f] = p.normal(f, r.text[f])
 	}
 	return p.numbers(r)
 }
 
 // letters checks that line is text of the layout's encoding, eight bytes at a time.
 func (p *parser) letters(line []byte) error {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	high, zero, rest := uint64(0), uint64(0), line
 	for ; len(rest) >= 8; rest = rest[8:] {
 		word := binary.LittleEndian.Uint64(rest)
@@ -195,7 +204,7 @@ func (p *parser) numbers(r *row) (err error) {
 		}
 	}
 	if len(r.text[Time]) > 0 {
-		r.second, err = p.clock.parse(r.text[Time])
+		r.second, err = p.clock.read(r.text[Time])
 	}
 	return err
 }
@@ -226,7 +235,7 @@ func (p *parser) cutDelimited(line []byte, r *row) error {
 			if text, line, err = p.quoted(line); err != nil {
 				return err
 			}
-		} else if at := bytes.IndexByte(line, delimiter); at >= 0 {
+		} else if at := indexNear(line, delimiter); at >= 0 {
 			text, line = line[:at], line[at+1:]
 		} else {
 			text, line = line, nil
@@ -236,6 +245,26 @@ func (p *parser) cutDelimited(line []byte, r *row) error {
 		}
 	}
 	return nil
+}
+
+const ones, tops = 0x0101010101010101, 0x8080808080808080
+
+// indexNear is bytes.IndexByte for a byte that is expected within a few: eight are looked
+// at together, without a call.
+func indexNear(text []byte, b byte) int {
+	i, pattern := 0, ones*uint64(b)
+	for ; len(text)-i >= 8; i += 8 {
+		word := binary.LittleEndian.Uint64(text[i:]) ^ pattern
+		if found := (word - ones) &^ word & tops; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for ; i < len(text); i++ {
+		if text[i] == b {
+			return i
+		}
+	}
+	return -1
 }
 
 // quoted cuts a quoted field from the front of line; a doubled quote stands for one.
@@ -264,7 +293,8 @@ func (p *parser) quoted(line []byte) (text, rest []byte, err error) {
 }
 
 // normal applies a column's normalisations in their stated order.
-func (p *parser) normal(c *Column, text []byte) []byte {
+func (p *parser) normal(f Field, text []byte) []byte {
+	c := &p.columns[f]
 	if c.Trim {
 		text = trimSpace(text)
 	}
@@ -283,10 +313,10 @@ func (p *parser) normal(c *Column, text []byte) []byte {
 	if c.Zeros {
 		text = bytes.TrimLeft(text, "0")
 	}
-	if word, ok := c.Words[string(text)]; ok {
-		from := len(p.scratch)
-		p.scratch = append(p.scratch, word...)
-		text = p.scratch[from:len(p.scratch):len(p.scratch)]
+	for i := range p.words[f] {
+		if p.words[f][i].own == string(text) {
+			return p.words[f][i].shared
+		}
 	}
 	return text
 }

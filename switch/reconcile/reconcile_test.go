@@ -227,7 +227,7 @@ func TestParseAmount(t *testing.T) {
 func TestClockKnowsTheCalendar(t *testing.T) {
 	f := func(text string, want int64, ok bool) {
 		t.Helper()
-		got, err := clock{}.parse([]byte(text))
+		got, err := (&clock{}).read([]byte(text))
 		if got != want || (err == nil) != ok {
 			t.Errorf("%q: got %d, %v", text, got, err)
 		}
