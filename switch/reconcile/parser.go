@@ -104,16 +104,7 @@ func headerIndex(layout Layout, header []byte, name string) int {
 func (p *parser) parse(line []byte, r *row) error {
 	p.scratch = p.scratch[:0]
 	r.amount, r.fee, r.second = 0, 0, noTime
-	if err := p.letters(line); err != nil {
-		return err
-	}
-	var err error
-	if p.layout.Format == "fixed" {
-		err = p.cutFixed(line, r)
-	} else {
-		err = p.cutDelimited(line, r)
-	}
-	if err != nil {
+	if err := p.cut(line, r); err != nil {
 		return err
 	}
 	if p.gbk && p.high {
@@ -125,6 +116,66 @@ func (p *parser) parse(line []byte, r *row) error {
 		r.text[f] = p.normal(f, r.text[f])
 	}
 	return p.numbers(r)
+}
+
+// cut finds the fields of line, which has to be text of the layout's encoding.
+func (p *parser) cut(line []byte, r *row) error {
+	if p.layout.Format == "csv" && p.cutPlain(line, r) {
+		return nil
+	}
+	if err := p.letters(line); err != nil {
+		return err
+	}
+	if p.layout.Format == "fixed" {
+		return p.cutFixed(line, r)
+	}
+	return p.cutDelimited(line, r)
+}
+
+// cutPlain cuts a line of ASCII without quotes and with all its columns, eight bytes at a
+// time; false leaves any other line to be looked at closely.
+func (p *parser) cutPlain(line []byte, r *row) bool {
+	delimiter := ones * uint64(p.layout.Delimiter[0])
+	quote := uint64(0) // Without quotes, a NUL is looked for twice.
+	if p.layout.Quote != "" {
+		quote = ones * uint64(p.layout.Quote[0])
+	}
+	odd, begin, number := uint64(0), 0, 0
+	for i := 0; i < len(line); i += 8 {
+		word, inside := uint64(0), uint64(tops)
+		if len(line)-i >= 8 {
+			word = binary.LittleEndian.Uint64(line[i:])
+		} else { // What stands behind the end is no delimiter, whatever it is.
+			var last [8]byte
+			copy(last[copy(last[:], line[i:]):], "        ")
+			word = binary.LittleEndian.Uint64(last[:])
+			inside >>= 8 * (8 - uint(len(line)-i))
+		}
+		unquoted := word ^ quote
+		odd |= word | (word-ones)&^word | (unquoted-ones)&^unquoted
+		found := word ^ delimiter
+		found = ^((found&^tops + ^uint64(tops)) | found | ^uint64(tops)) & inside
+		for ; found != 0; found &= found - 1 {
+			end := i + bits.TrailingZeros64(found)/8
+			if number < len(p.fields) {
+				if f := p.fields[number]; int(f) < fieldCount {
+					r.text[f] = line[begin:end]
+				}
+			}
+			begin = end + 1
+			number++
+		}
+	}
+	if odd&tops != 0 || number < len(p.fields)-1 {
+		return false
+	}
+	if number == len(p.fields)-1 {
+		if f := p.fields[number]; int(f) < fieldCount {
+			r.text[f] = line[begin:]
+		}
+	}
+	p.high = false
+	return true
 }
 
 // letters checks that line is text of the layout's encoding, eight bytes at a time.

@@ -224,8 +224,9 @@ func (w *worker) put(side int, rule *Rule, r *row, position int64) error {
 	case sumRule:
 		value = uint64(r.amount)
 	default:
-		s.content = w.job.content(s.content[:0], rule, r)
-		value = xxh3.HashSeed(s.content, ^w.job.seed)
+		// Seeded with the key's hash, it stands for key and content.
+		s.content = w.job.content(s.content[:0], r)
+		value = xxh3.HashSeed(s.content, ^w.job.seed^key)
 	}
 	return w.place(side, int(key>>w.job.shift), newEntry(key, value, position))
 }
@@ -274,11 +275,8 @@ func (w *worker) sameKey(rule *Rule, left, right *row) bool {
 	return bytes.Equal(w.keyText[:middle], w.keyText[middle:])
 }
 
-// content writes the key and every compared field to text, each text with its length.
-func (j *job) content(text []byte, rule *Rule, r *row) []byte {
-	for _, f := range rule.Key {
-		text = appendField(text, f, r)
-	}
+// content writes every compared field to text, each text with its length.
+func (j *job) content(text []byte, r *row) []byte {
 	text = binary.LittleEndian.AppendUint64(text, uint64(r.amount))
 	for _, f := range j.plan.Compare {
 		if f != Amount {
