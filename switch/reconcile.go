@@ -19,7 +19,7 @@ import (
 // reconcileCommand matches two sides' files. It needs no running switch.
 type reconcileCommand struct {
 	Rules   string   `required:"" type:"existingfile" help:"Rules file, YAML: layouts, what is compared, matching keys."`
-	Left    []string `required:"" placeholder:"FILE" help:"File of our side; may be repeated. *.gz and *.zst are unpacked."`
+	Left    []string `required:"" placeholder:"FILE" help:"File of our side; may be repeated. *.gz and *.zst are unpacked; journal:DIR and journal:DIR@INSTITUTION are a journal."`
 	Right   []string `required:"" placeholder:"FILE" help:"File of the other side; may be repeated."`
 	Out     string   `placeholder:"DIR" help:"Directory for summary.json, discrepancies.csv and .jsonl, pairs.csv."`
 	Pairs   bool     `help:"Also write every match to pairs.csv; needs --out."`
@@ -54,9 +54,19 @@ func (c *reconcileCommand) Run() error {
 			options.Pairs = output.Pair
 		}
 	}
+	journals, err := newJournalSides()
+	if err != nil {
+		return err
+	}
+	defer journals.remove()
+	left, errLeft := journals.export(c.Left)
+	right, errRight := journals.export(c.Right)
+	if err := errors.Join(errLeft, errRight); err != nil {
+		return err
+	}
 	finish := showProgress(&options)
-	sum, err := reconcile.Run(ctx, reconcile.Side{Name: plan.Left.Name, Paths: c.Left, Layout: plan.Left.Layout},
-		reconcile.Side{Name: plan.Right.Name, Paths: c.Right, Layout: plan.Right.Layout}, plan, options, emit)
+	sum, err := reconcile.Run(ctx, reconcile.Side{Name: plan.Left.Name, Paths: left, Layout: plan.Left.Layout},
+		reconcile.Side{Name: plan.Right.Name, Paths: right, Layout: plan.Right.Layout}, plan, options, emit)
 	finish()
 	if output != nil {
 		err = errors.Join(err, output.Close(sum))

@@ -3,13 +3,18 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"tongma/switch/reconcile"
+	"tongma/switch/stage"
 )
 
 // TestReconcileCommand runs the binary over the files of one day, one of them in GBK with
@@ -86,5 +91,68 @@ func TestReconcileCommand(t *testing.T) {
 	}
 	if text, code = run("--rules", same, "--left", ours, "--right", theirs); code != 1 || !strings.Contains(text, `no column "payment"`) {
 		t.Errorf("a file of another layout gave exit code %d: %s", code, text)
+	}
+}
+
+// TestReconcileJournal pays through a network of real processes, and holds the switch's
+// journal against a bank's own book, from which a row is gone and one was changed.
+func TestReconcileJournal(t *testing.T) {
+	net := network(t, "", &stage.Member{ID: "harbourbank", Extra: quick}, &stage.Member{ID: "kitewallet", Extra: quick})
+	client := net.Client("corneracquirer")
+	for i := range 20 {
+		code := []string{unionpayCode, wechatCode}[i%2]
+		p, err := client.Pay(map[string]any{"request_id": fmt.Sprint("r", i), "code": code, "amount_fen": 100 + i})
+		if err != nil || p.Status != "approved" {
+			t.Fatalf("payment %d: %+v, %v", i, p, err)
+		}
+	}
+	book, err := net.Members[0].Book()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := net.Switch.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	references := slices.Sorted(maps.Keys(book))
+	if len(references) != 10 {
+		t.Fatalf("the bank has %d legs, want 10", len(references))
+	}
+	var rows strings.Builder
+	for i, reference := range references[1:] {
+		amount := book[reference].Amount
+		if i == 0 {
+			amount++
+		}
+		fmt.Fprintf(&rows, "%s,%d,%s\n", reference, amount, book[reference].State)
+	}
+	folder := t.TempDir()
+	theirs, rules := filepath.Join(folder, "bank.csv"), filepath.Join(folder, "rules.yaml")
+	plan := "left: {shipped: journal}\nright:\n  layout:\n" +
+		"    columns: {id: {index: 1}, amount: {index: 2}, status: {index: 3}}\n" +
+		"compare: [amount, status]\nrules: [{name: leg, key: [id]}]\n"
+	if err := errors.Join(os.WriteFile(theirs, []byte(rows.String()), 0o600), os.WriteFile(rules, []byte(plan), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	journal := "journal:" + filepath.Join(net.Directory, "journal")
+	out, err := exec.Command(net.Binary, "reconcile", "--json", "--rules", rules,
+		"--left", journal+"@harbourbank", "--right", theirs).Output()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Fatalf("got %v: %s", err, out)
+	}
+	var sum reconcile.Summary
+	if err := json.Unmarshal(out, &sum); err != nil {
+		t.Fatal(err)
+	}
+	if sum.Left.Rows != 10 || sum.Matched.Rows != 8 || sum.Classes["short"].Rows != 1 || sum.Classes["amount"].Rows != 1 {
+		t.Errorf("got %s", out)
+	}
+	twice := strings.Replace(plan, "right:\n  layout:\n    columns: {id: {index: 1}, amount: {index: 2}, status: {index: 3}}",
+		"right: {name: copy, shipped: journal}", 1)
+	if err := os.WriteFile(rules, []byte(twice), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(net.Binary, "reconcile", "--rules", rules, "--left", journal, "--right", journal).CombinedOutput(); err != nil {
+		t.Errorf("a journal against itself: %v: %s", err, out)
 	}
 }

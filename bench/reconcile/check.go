@@ -19,15 +19,15 @@ func (b *bench) check() error {
 		if err != nil {
 			return fmt.Errorf("%s threads: %w", other, err)
 		}
-		fmt.Printf("%s threads: %.2f s, same digest\n", other, run.seconds)
+		fmt.Printf("%s threads: %.2f s (%.2f of processors), same digest\n", other, run.seconds, run.cpu)
 	}
 	run, err := b.matcher("--memory", "256MiB", "--threads", threads)
 	if err != nil {
 		return fmt.Errorf("256MiB: %w", err)
 	}
-	b.result.SmallMemorySeconds = run.seconds
-	fmt.Printf("--memory 256MiB: %.2f s (%.2f times), %.0f MiB private at most, same digest\n",
-		run.seconds, run.seconds/b.result.Seconds, run.peakMiB)
+	b.result.SmallMemorySeconds, b.result.SmallMemoryCPU = run.seconds, run.cpu
+	fmt.Printf("--memory 256MiB: %.2f s (%.2f times), %.2f of processors (%.2f times), %.0f MiB private at most, same digest\n",
+		run.seconds, run.seconds/b.result.Seconds, run.cpu, run.cpu/b.result.CPUSeconds, run.peakMiB)
 	if err := b.kill(threads); err != nil {
 		return err
 	}
@@ -61,8 +61,8 @@ func (b *bench) kill(threads string) error {
 	}
 	r := &b.result
 	r.WholeSeconds, r.KilledAtSeconds, r.ResumedSeconds = whole.seconds, at.Seconds(), resumed.seconds
-	fmt.Printf("--work: %.2f s; killed after %.2f s and started again: %.2f s, same digest\n",
-		whole.seconds, at.Seconds(), resumed.seconds)
+	fmt.Printf("--work: %.2f s (%.2f of processors); killed after %.2f s and started again: %.2f s (%.2f), same digest\n",
+		whole.seconds, whole.cpu, at.Seconds(), resumed.seconds, resumed.cpu)
 	return nil
 }
 
@@ -83,8 +83,8 @@ func (b *bench) heat(threads string) error {
 	if err != nil {
 		return fmt.Errorf("hot id: %w", err)
 	}
-	b.result.HotSeconds = run.seconds
-	fmt.Printf("one id on a fifth of the rows: %.2f s (%.2f times), %.0f MiB private at most\n",
-		run.seconds, run.seconds/b.result.Seconds, run.peakMiB)
+	b.result.HotSeconds, b.result.HotCPU = run.seconds, run.cpu
+	fmt.Printf("one id on a fifth of the rows: %.2f s (%.2f times), %.2f of processors (%.2f times), %.0f MiB private at most\n",
+		run.seconds, run.seconds/b.result.Seconds, run.cpu, run.cpu/b.result.CPUSeconds, run.peakMiB)
 	return nil
 }

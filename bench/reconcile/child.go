@@ -18,6 +18,7 @@ import (
 // child is what a process came to.
 type child struct {
 	seconds float64
+	cpu     float64 // Processor seconds: other work on the machine changes them little.
 	peakMiB float64 // Private memory, sampled.
 	output  []byte
 	code    int
@@ -51,6 +52,7 @@ func runChild(command *exec.Cmd) (*child, error) {
 	c.seconds = time.Since(start).Seconds()
 	close(over)
 	<-sampled
+	c.cpu = (command.ProcessState.UserTime() + command.ProcessState.SystemTime()).Seconds()
 	c.output, c.code = out.Bytes(), command.ProcessState.ExitCode()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) || c.code == 1 || c.code == 2 {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -28,6 +29,7 @@ type slot struct{ key, value atomic.Uint64 }
 
 type limitResult struct {
 	Seconds float64
+	CPU     float64
 	Left    int64
 	Right   int64
 	Equal   int64
@@ -39,7 +41,7 @@ func runLimit(left, right string, rows uint64) (limitResult, error) {
 	for size*3/4 < rows {
 		size *= 2
 	}
-	start := time.Now()
+	start, before := time.Now(), processorSeconds()
 	l := &limit{mask: size - 1, slots: make([]slot, size)}
 	var err error
 	if r.Left, _, err = l.read(left, cutLeft, l.insert); err != nil {
@@ -48,8 +50,17 @@ func runLimit(left, right string, rows uint64) (limitResult, error) {
 	if r.Right, r.Equal, err = l.read(right, cutRight, l.take); err != nil {
 		return r, err
 	}
-	r.Seconds = time.Since(start).Seconds()
+	r.Seconds, r.CPU = time.Since(start).Seconds(), processorSeconds()-before
 	return r, nil
+}
+
+// processorSeconds is what this process has used of the processors.
+func processorSeconds() float64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds()
 }
 
 func (l *limit) insert(key, value uint64) bool {

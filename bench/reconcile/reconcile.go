@@ -34,8 +34,16 @@ type result struct {
 	RatioLimit     float64 `json:"ratio_limit"`
 	PeakPrivateMiB float64 `json:"peak_private_mib"`
 
+	CPUSeconds       float64 `json:"cpu_seconds"` // Of processors, as those below.
+	DuckDBCPUSeconds float64 `json:"duckdb_cpu_seconds,omitempty"`
+	LimitCPUSeconds  float64 `json:"limit_cpu_seconds"`
+	RatioDuckDBCPU   float64 `json:"ratio_duckdb_cpu,omitempty"`
+	RatioLimitCPU    float64 `json:"ratio_limit_cpu"`
+
 	SmallMemorySeconds float64 `json:"small_memory_seconds,omitempty"` // With --memory 256MiB.
-	HotSeconds         float64 `json:"hot_seconds,omitempty"`          // With one id on a fifth of the rows.
+	SmallMemoryCPU     float64 `json:"small_memory_cpu_seconds,omitempty"`
+	HotCPU             float64 `json:"hot_cpu_seconds,omitempty"`
+	HotSeconds         float64 `json:"hot_seconds,omitempty"` // With one id on a fifth of the rows.
 	KilledAtSeconds    float64 `json:"killed_at_seconds,omitempty"`
 	WholeSeconds       float64 `json:"work_whole_seconds,omitempty"`   // With --work, not killed.
 	ResumedSeconds     float64 `json:"work_resumed_seconds,omitempty"` // After the kill.
@@ -160,8 +168,10 @@ func (b *bench) measure(duckdb bool) error {
 	r := &b.result
 	r.RowsPerS = float64(b.data.rows) / r.Seconds
 	r.RatioLimit = r.Seconds / r.LimitSeconds
+	r.RatioLimitCPU = r.CPUSeconds / r.LimitCPUSeconds
 	if duckdb {
 		r.RatioDuckDB = r.Seconds / r.DuckDBSeconds
+		r.RatioDuckDBCPU = r.CPUSeconds / r.DuckDBCPUSeconds
 	}
 	return nil
 }
@@ -176,7 +186,8 @@ func (b *bench) round(duckdb bool) error {
 	}
 	r := &b.result
 	best(&r.LimitSeconds, limit.Seconds)
-	fmt.Printf("plain hash join: %.2f s\n", limit.Seconds)
+	best(&r.LimitCPUSeconds, limit.CPU)
+	fmt.Printf("plain hash join: %.2f s (%.2f of processors)\n", limit.Seconds, limit.CPU)
 	debug.FreeOSMemory() // Its table goes back before others are measured.
 	out := filepath.Join(b.folder, "out")
 	run, err := b.matcher("--memory", b.memory, "--threads", strconv.Itoa(b.threads), "--out", out)
@@ -185,8 +196,10 @@ func (b *bench) round(duckdb bool) error {
 	}
 	b.digest = run.sum.Digest
 	best(&r.Seconds, run.seconds)
+	best(&r.CPUSeconds, run.cpu)
 	r.PeakPrivateMiB = max(r.PeakPrivateMiB, run.peakMiB)
-	fmt.Printf("switch reconcile: %.2f s, %.0f MiB private at most, classes and sums as generated\n", run.seconds, run.peakMiB)
+	fmt.Printf("switch reconcile: %.2f s (%.2f of processors), %.0f MiB private at most, classes and sums as generated\n",
+		run.seconds, run.cpu, run.peakMiB)
 	if !duckdb {
 		return nil
 	}
@@ -233,8 +246,9 @@ func (b *bench) rival() (seconds float64, err error) {
 		return 0, fmt.Errorf("bench: DuckDB found %d matches and %d and %d repetitions, want %+v",
 			matched, onLeft, onRight, b.truth)
 	}
-	fmt.Printf("DuckDB %s: %.2f s for the query alone, %.0f MiB private at most, the same classes and sums\n",
-		got.Version, got.Seconds, run.peakMiB)
+	best(&b.result.DuckDBCPUSeconds, run.cpu)
+	fmt.Printf("DuckDB %s: %.2f s for the query alone (%.2f of processors), %.0f MiB private at most, the same classes and sums\n",
+		got.Version, got.Seconds, run.cpu, run.peakMiB)
 	return got.Seconds, nil
 }
 

@@ -1,19 +1,21 @@
 package reconcile
 
 import (
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 )
 
-// unionPayLayout is the acquirer's fixed-width detail file, as its readers describe it.
+// shipped are the layouts that come with the switch: unionpay, the acquirer's fixed-width
+// detail file as its readers describe it; statement and journal, the switch's own.
 //
-//go:embed unionpay.yaml
-var unionPayLayout []byte
+//go:embed unionpay.yaml statement.yaml journal.yaml
+var shipped embed.FS
 
 // columnsMax is the number of columns that a delimited line may have.
 const columnsMax = 256
@@ -35,6 +37,10 @@ type Layout struct {
 	AmountUnit string `yaml:"amount_unit"`
 	// Year completes moments that are written without one (MMDDhhmmss).
 	Year int64 `yaml:"year"`
+	// UTC says that moments are written in UTC; they are compared in Asia/Shanghai.
+	UTC bool `yaml:"utc"`
+	// Skip lists how lines begin that are no rows, such as comments.
+	Skip []string `yaml:"skip"`
 	// Columns maps each field to its place.
 	Columns map[string]Column `yaml:"columns"`
 	// Trailer describes the last line of a file, when it is one with totals.
@@ -95,13 +101,20 @@ func (l *Layout) fill() {
 	}
 }
 
-// ShippedLayout returns a layout that comes with the switch; "unionpay" is the
-// acquirer's fixed-width detail file, whose moments are written without a year.
+// ShippedLayout returns a layout that comes with the switch: unionpay, statement or
+// journal. year completes the moments of the first, which are written without one.
 func ShippedLayout(name string, year int) (Layout, error) {
-	if name != "unionpay" {
-		return Layout{}, fmt.Errorf("reconcile: no shipped layout %q, want unionpay", name)
+	text, err := shipped.ReadFile(name + ".yaml")
+	if err != nil {
+		return Layout{}, fmt.Errorf("reconcile: no shipped layout %q, want unionpay, statement or journal", name)
 	}
-	return ParseLayout(append([]byte("year: "+strconv.Itoa(year)+"\n"), unionPayLayout...))
+	if name == "unionpay" {
+		if year == 0 {
+			return Layout{}, errors.New("reconcile: the moments of unionpay have no year: name it")
+		}
+		text = append([]byte("year: "+strconv.Itoa(year)+"\n"), text...)
+	}
+	return ParseLayout(text)
 }
 
 // Validate reports every fault of the layout at once.
@@ -135,6 +148,9 @@ func (l Layout) Validate() error {
 		if _, ok := l.Columns[field.String()]; !ok {
 			fault("columns has no %s", field)
 		}
+	}
+	if slices.Contains(l.Skip, "") {
+		fault("skip has an empty text, which every line begins with")
 	}
 	if l.Trailer != nil && l.Trailer.Prefix == "" {
 		fault("trailer has no prefix")

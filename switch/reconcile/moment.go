@@ -12,10 +12,15 @@ var errMoment = errors.New("time is not a valid moment of the layout")
 type clock struct {
 	yearless bool
 	year     int64
+	east     int64 // Seconds to add: Shanghai's, for moments in UTC.
 
 	date  [10]byte // The last one read by the short way, and its first second.
 	first int64
 }
+
+// shanghaiSeconds is how far Asia/Shanghai is ahead of UTC, without daylight saving time
+// since 1991.
+const shanghaiSeconds = 8 * 3600
 
 // read is parse with a short way for 2026-11-24 10:30:15, whose date is mostly the one of
 // the row before.

@@ -33,6 +33,7 @@ type parser struct {
 	decimals int
 	clock    clock
 	gbk      bool
+	skip     [][]byte
 	trailer  []byte // How a line of totals begins, in the file's encoding.
 	high     bool   // The line at hand holds bytes beyond ASCII.
 	scratch  []byte
@@ -50,6 +51,12 @@ func newParser(layout Layout, header []byte) (*parser, error) {
 		gbk: layout.Encoding == "gbk"}
 	if layout.AmountUnit == "yuan" {
 		p.decimals = 2
+	}
+	if layout.UTC {
+		p.clock.east = shanghaiSeconds
+	}
+	for _, begin := range layout.Skip {
+		p.skip = append(p.skip, []byte(begin))
 	}
 	if layout.Trailer != nil {
 		p.trailer = []byte(layout.Trailer.Prefix)
@@ -178,6 +185,16 @@ func (p *parser) cutPlain(line []byte, r *row) bool {
 	return true
 }
 
+// isSkipped reports a line that is no row.
+func (p *parser) isSkipped(line []byte) bool {
+	for _, begin := range p.skip {
+		if bytes.HasPrefix(line, begin) {
+			return true
+		}
+	}
+	return false
+}
+
 // letters checks that line is text of the layout's encoding, eight bytes at a time.
 func (p *parser) letters(line []byte) error {
 	high, zero, rest := uint64(0), uint64(0), line
@@ -256,6 +273,7 @@ func (p *parser) numbers(r *row) (err error) {
 	}
 	if len(r.text[Time]) > 0 {
 		r.second, err = p.clock.read(r.text[Time])
+		r.second += p.clock.east
 	}
 	return err
 }

@@ -36,8 +36,8 @@ type Discrepancy struct {
 	Rule       string      `json:"rule"` // Under which the rows met, or the last that found no partner.
 	Left       *Line       `json:"left,omitempty"`
 	Right      *Line       `json:"right,omitempty"`
-	Amount     int64       `json:"amount"`     // Of the left row, or of the right when there is no left.
-	Difference int64       `json:"difference"` // Right minus left: of fees in class fee, else of amounts.
+	Amount     int64       `json:"amount"`     // Of the left row, or of the right when there is no left; in a batch, of the item.
+	Difference int64       `json:"difference"` // Right minus left: of fees in class fee, else of amounts; 0 for items of a batch.
 	AgeDays    int         `json:"age_days"`
 	Action     string      `json:"action"`
 	Candidates []Candidate `json:"candidates,omitempty"`
@@ -154,11 +154,12 @@ type report struct {
 	candidates *candidates
 	typed      []Total // Left rows that a rule typed as a difference, by rule.
 	open       Total   // Left rows that no rule found a partner for.
+	counted    int64   // Position of the last left row in typed: a batch has it several times.
 	kept       *keeper
 }
 
 func (j *job) report(emit func(*Discrepancy) error) (*Summary, error) {
-	r := &report{job: j, reader: j.workers[0], digest: sha256.New(), emit: emit,
+	r := &report{job: j, reader: j.workers[0], digest: sha256.New(), emit: emit, counted: -1,
 		typed: make([]Total, len(j.plan.Rules)),
 		summary: &Summary{Rules: map[string]Total{}, Classes: map[string]Total{}, Rejects: []Reject{},
 			Left: j.counts[0].total(), Right: j.counts[1].total(), Ambiguous: j.ambiguous.Load()}}
@@ -260,13 +261,14 @@ func (r *report) finding(f finding) error {
 		}
 	}
 	d.Class, d.Action = f.class.String(), f.class.Action()
-	if d.Amount = amounts[1]; d.Left != nil {
+	byRight := f.class == BatchDiffers && r.job.plan.Rules[f.rule].Many == "right"
+	if d.Amount = amounts[1]; d.Left != nil && !byRight {
 		d.Amount = amounts[0]
 	}
 	switch d.Difference = amounts[1] - amounts[0]; f.class {
 	case FeeDiffers:
 		d.Difference = fees[1] - fees[0]
-	case RefundOrphan, DuplicateLeft, DuplicateRight:
+	case RefundOrphan, DuplicateLeft, DuplicateRight, BatchDiffers:
 		d.Difference = 0
 	}
 	return r.book(f, d)
@@ -282,9 +284,10 @@ func (r *report) book(f finding, d *Discrepancy) error {
 	case f.left < 0 || f.class == RefundOrphan:
 	case open:
 		r.open = Total{r.open.Rows + 1, r.open.Amount + d.Amount}
-	default:
+	case f.left != r.counted:
+		r.counted = f.left
 		t := &r.typed[f.rule]
-		*t = Total{t.Rows + 1, t.Amount + d.Amount}
+		*t = Total{t.Rows + 1, t.Amount + d.Left.Amount}
 	}
 	if r.kept != nil {
 		if err := r.kept.seen(f, d, open); err != nil {

@@ -176,6 +176,9 @@ func (w *scan) line(out *worker, p *parser, line []byte, r *row, at mark) error 
 		s.Trailer = append(s.Trailer, trailer{at.part, at.position})
 		return nil
 	}
+	if len(p.skip) > 0 && p.isSkipped(line) {
+		return nil
+	}
 	if err := p.parse(line, r); err != nil {
 		return w.refuse(out, at, err)
 	}
