@@ -1,4 +1,4 @@
-// Command bench measures the switch: go run ./bench payments|codec|routing|reconcile.
+// Command bench measures the switch: go run ./bench payments|ledger|codec|routing|reconcile.
 //
 // It knows load, comparison and results. Each benchmark is a package of its own below
 // this folder; what it prints ends in one line of JSON, and what that figure includes
@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"tongma/bench/codec"
+	"tongma/bench/ledger"
 	"tongma/bench/payments"
 	"tongma/bench/reconcile"
 	"tongma/bench/routing"
@@ -24,6 +25,7 @@ import (
 var benchmarks = map[string]func(args []string) error{
 	"codec":     codec.Run,
 	"routing":   routing.Run,
+	"ledger":    ledger.Run,
 	"payments":  payments.Run,
 	"reconcile": reconcile.Run,
 }

@@ -212,6 +212,25 @@ func (e *Engine) Answer(op *payment.Operation, answer payment.Answer) {
 	e.inbox.put(input{event: event{kind: eventAnswer, op: op, answer: answer}})
 }
 
+// Answered is one institution's answer to one operation.
+type Answered struct {
+	Op     *payment.Operation
+	Answer payment.Answer
+}
+
+// Answers is Answer for many that came together.
+func (e *Engine) Answers(list []Answered) {
+	e.inbox.mu.Lock()
+	first := len(e.inbox.list) == 0
+	for i := range list {
+		e.inbox.list = append(e.inbox.list, input{event: event{kind: eventAnswer, op: list[i].Op, answer: list[i].Answer}})
+	}
+	e.inbox.mu.Unlock()
+	if first && len(list) > 0 {
+		e.inbox.wake()
+	}
+}
+
 // Late takes an answer that came after the link had given up on op.
 func (e *Engine) Late(op *payment.Operation, answer payment.Answer) {
 	e.inbox.put(input{event: event{kind: eventLate, op: op, answer: answer}})
@@ -275,10 +294,14 @@ func (b *inbox) put(in input) {
 	first := len(b.list) == 1
 	b.mu.Unlock()
 	if first {
-		select {
-		case b.ready <- struct{}{}:
-		default:
-		}
+		b.wake()
+	}
+}
+
+func (b *inbox) wake() {
+	select {
+	case b.ready <- struct{}{}:
+	default:
 	}
 }
 

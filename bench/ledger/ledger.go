@@ -1,0 +1,242 @@
+// Package ledger measures durable payments without HTTP: engine, journal and ledger, all on
+// one hot pair of accounts, and beside them, in the same run, the usual transfer function
+// in PostgreSQL on one hot pair of rows.
+//
+// A payment has two phases here as it has in the switch: an intent, durable before the
+// institution is asked, and an outcome with its postings, durable before the caller is
+// answered. The institution is a function that approves at once. Each block is synced. Load
+// and engine share the machine's cores; the loop is closed.
+package ledger
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tongma/switch/engine"
+	"tongma/switch/journal"
+	"tongma/switch/ledger"
+	"tongma/switch/payment"
+)
+
+// result is the last line that Run prints.
+type result struct {
+	PaymentsPerS float64 `json:"payments_per_s"`
+	P50          float64 `json:"p50_ms"`
+	P99          float64 `json:"p99_ms"`
+	PostgresPerS float64 `json:"postgres_per_s"` // 0 where it was skipped.
+	Ratio        float64 `json:"ratio_postgres"`
+	CPU          float64 `json:"cpu_us"` // Processor time of a payment, callers included.
+	Clients      int     `json:"clients"`
+	Rounds       int     `json:"rounds"`
+}
+
+type options struct {
+	rounds   int
+	payments int
+	clients  int
+	seconds  int
+	postgres bool
+	profile  string
+}
+
+// Run measures and prints, and ends with one line of JSON.
+func Run(args []string) error {
+	var o options
+	flags := flag.NewFlagSet("ledger", flag.ContinueOnError)
+	flags.IntVar(&o.rounds, "rounds", 5, "rounds; the median is kept")
+	flags.IntVar(&o.payments, "payments", 1_000_000, "payments of a round")
+	flags.IntVar(&o.clients, "clients", 2048, "callers, each with one payment in flight")
+	flags.IntVar(&o.seconds, "seconds", 5, "length of each round in PostgreSQL")
+	flags.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the rounds to this file")
+	flags.BoolVar(&o.postgres, "postgres", true, "run the same load into PostgreSQL")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	return o.measure()
+}
+
+func (o *options) measure() error {
+	debug.SetGCPercent(400) // As the switch does.
+	fmt.Printf("%s, %d cores; %d callers, %d rounds of %d payments each, all on one pair of accounts\n",
+		runtime.Version(), runtime.NumCPU(), o.clients, o.rounds, o.payments)
+	directory, err := os.MkdirTemp("", "tongma-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(directory)
+	if o.profile != "" {
+		file, err := os.Create(o.profile)
+		if err == nil {
+			err = pprof.StartCPUProfile(file)
+		}
+		if err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	var rates []float64
+	spent := cpu()
+	var latencies []time.Duration
+	for round := range o.rounds {
+		rate, took, err := o.round(filepath.Join(directory, fmt.Sprint(round)))
+		if err != nil {
+			return err
+		}
+		fmt.Printf("round %d   engine, journal and ledger %9.0f payments/s\n", round+1, rate)
+		rates, latencies = append(rates, rate), append(latencies, took...)
+	}
+	spent = (cpu() - spent) / time.Duration(o.rounds*o.payments)
+	fmt.Printf("%s of processor time for each payment, callers included\n", spent)
+	slices.Sort(latencies)
+	r := result{CPU: float64(spent) / 1000, PaymentsPerS: median(rates), Clients: o.clients, Rounds: o.rounds,
+		P50: at(latencies, 50), P99: at(latencies, 99)}
+	if o.postgres {
+		r.PostgresPerS, err = transfers(filepath.Join(directory, "postgres"), o.seconds)
+		if errors.Is(err, errMissing) {
+			fmt.Println("PostgreSQL: skipped:", err)
+		} else if err != nil {
+			return fmt.Errorf("PostgreSQL: %w", err)
+		} else {
+			r.Ratio = r.PaymentsPerS / r.PostgresPerS
+			fmt.Printf("PostgreSQL, transfer function with row locks, synced %9.0f transfers/s\n", r.PostgresPerS)
+		}
+	}
+	fmt.Printf("\nincluded: intent and outcome of each payment in hash-chained blocks, each synced before anything is\n" +
+		"sent or answered; idempotency by request id; hold, cap and postings in the ledger; the index of payments and\n" +
+		"requests. Not included: HTTP, JSON, signatures, an institution's own time.\n\n")
+	line, err := json.Marshal(&r)
+	if err == nil {
+		fmt.Println(string(line))
+	}
+	return err
+}
+
+// cpu is the processor time of this process so far.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // It cannot fail for oneself.
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func median(list []float64) float64 {
+	sorted := slices.Clone(list)
+	slices.Sort(sorted)
+	return sorted[len(sorted)/2]
+}
+
+// at is a percentile of sorted times, in milliseconds.
+func at(sorted []time.Duration, percent int) float64 {
+	return float64(sorted[(len(sorted)-1)*percent/100].Microseconds()) / 1000
+}
+
+// bank approves everything at once: what is measured is the switch, not an institution.
+type bank struct{ engine *engine.Engine }
+
+// Send is engine.Sender's.
+func (b *bank) Send(ops []*payment.Operation) {
+	answers := make([]engine.Answered, len(ops))
+	for i, op := range ops {
+		answers[i] = engine.Answered{Op: op, Answer: payment.Answer{Outcome: payment.Approved, Reference: op.Reference,
+			Amount: op.Amount, Currency: op.Currency}}
+	}
+	b.engine.Answers(answers)
+}
+
+// round runs one load on a journal of its own and holds the book against it.
+func (o *options) round(directory string) (perSecond float64, latencies []time.Duration, err error) {
+	settings := journal.DefaultOptions()
+	settings.Directory, settings.DiskFreeMin = directory, 64<<20
+	store, err := journal.Open(settings)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	limits := engine.DefaultLimits()
+	limits.BlockRecordsMax, limits.InFlightMax = 4096, 2*o.clients
+	caps := ledger.DefaultLimits()
+	caps.DefaultCap = 1e15 // Binds, so that every hold is counted against it.
+	book := ledger.New(caps, nil)
+	b := new(bank)
+	b.engine, err = engine.Open(engine.Options{
+		Limits: limits, Plans: map[string]engine.Plan{"": engine.DefaultPlan()}, Log: store, View: store,
+		Snapshots: store, Sender: b, Logger: zap.NewNop(), Ledger: book,
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	b.engine.Start()
+	began := time.Now()
+	moved, latencies, err := o.load(b.engine)
+	took := time.Since(began)
+	if err = errors.Join(err, b.engine.Stop(context.Background())); err != nil {
+		return 0, nil, err
+	}
+	for side, want := range map[string]payment.Fen{"till": moved, "bank": -moved} {
+		if got := book.Standing(ledger.Side{Institution: side}); got.Position != want || got.Held != 0 {
+			return 0, nil, fmt.Errorf("%s stands at %d fen and holds %d, want %d and 0", side, got.Position, got.Held, want)
+		}
+	}
+	return float64(o.payments) / took.Seconds(), latencies, nil
+}
+
+// load pays from many callers at once and returns what was moved, and how long each
+// payment took.
+func (o *options) load(e *engine.Engine) (payment.Fen, []time.Duration, error) {
+	var next, moved atomic.Int64
+	var mu sync.Mutex
+	var faults error
+	var wg sync.WaitGroup
+	latencies := make([]time.Duration, o.payments)
+	for range o.clients {
+		wg.Go(func() {
+			sum, fault := payment.Fen(0), error(nil)
+			for n := next.Add(1); n <= int64(o.payments) && fault == nil; n = next.Add(1) {
+				amount := payment.Fen(100 + n%900)
+				began := time.Now()
+				p, err := e.Submit(request(n, amount, began))
+				latencies[n-1] = time.Since(began)
+				if fault = err; err == nil && p.Status != payment.StatusApproved {
+					fault = fmt.Errorf("payment %d is %s", n, p.Status)
+				}
+				sum += amount
+			}
+			moved.Add(int64(sum))
+			if fault != nil {
+				mu.Lock()
+				faults = errors.Join(faults, fault)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return payment.Fen(moved.Load()), latencies, faults
+}
+
+// request is one payment from a till, to be taken from an account at the bank.
+func request(n int64, amount payment.Fen, now time.Time) *engine.Request {
+	r := &engine.Request{Code: "6212345678901234567"}
+	r.Payment = payment.Payment{
+		Institution: "till", RequestID: "bench-" + strconv.FormatInt(1e9+n, 10), Requested: now, Amount: amount, Currency: ledger.Currency,
+		CodeMask: "62123***********4567", Scheme: "unionpay", Merchant: "M-0001", Category: "5411", Rule: "cards", TableVersion: "1@0123456789ab",
+		Legs: []payment.Leg{{Kind: payment.Debit, Institution: "bank", Amount: amount}},
+	}
+	binary.BigEndian.PutUint64(r.Payment.Digest[:], uint64(n))
+	return r
+}
