@@ -82,10 +82,13 @@ func (c *demoCommand) Run() error {
 	}
 	net := stage.New(directory, binary)
 	net.Stderr = os.Stderr
-	d := &demonstration{net: net, clients: map[string]*stage.Client{}}
+	d := &demonstration{net: net, clients: map[string]*stage.Client{}, owners: map[string]string{}}
 	err = d.play()
 	if err == nil && c.Keep {
 		d.keep()
+	}
+	for _, client := range d.clients {
+		client.Rest()
 	}
 	return errors.Join(err, net.Close())
 }
@@ -96,6 +99,9 @@ type demonstration struct {
 	clients  map[string]*stage.Client
 	payments []stage.Payment // As asked for in the end.
 	number   int
+	admin    string            // Address of the admin API.
+	owners   map[string]string // Who asked, by request id, where that is known.
+	failed   error             // Of the traffic around the windows.
 }
 
 func (d *demonstration) play() error {
@@ -104,7 +110,11 @@ func (d *demonstration) play() error {
 			return err
 		}
 	}
-	if err := d.net.StartSwitch(""); err != nil {
+	lines, err := d.admit()
+	if err != nil {
+		return err
+	}
+	if err := d.net.StartSwitch(lines + demoFees); err != nil {
 		return err
 	}
 	fmt.Printf("switch on http://%s, with %d institutions, each a process of its own\n\n", d.net.Switch.Address, len(demoMembers))
@@ -120,8 +130,15 @@ func (d *demonstration) play() error {
 			return fmt.Errorf("%s: %w", s.title, err)
 		}
 	}
+	if err := d.settleWindows(); err != nil {
+		return err
+	}
 	return d.compare()
 }
+
+// demoFees are what the side that is paid in commercial money bears: 0.38 %, at least one
+// fen, of which the issuer gets nearly half.
+const demoFees = "\nfees:\n  rules: [{id: all, rate_ppm: 3800, min_fen: 1, shares: [{institution: issuer, ppm: 450000}]}]\n"
 
 func (d *demonstration) client(id string) *stage.Client {
 	if d.clients[id] == nil {
@@ -248,6 +265,9 @@ func (d *demonstration) compare() error {
 
 // owner is who asked under a request id.
 func (d *demonstration) owner(requestID string) string {
+	if id := d.owners[requestID]; id != "" {
+		return id
+	}
 	for id, client := range d.clients {
 		if p, err := client.Call("GET", "/v1/payments?request_id="+requestID, nil); err == nil && p.RequestID == requestID {
 			return id

@@ -31,6 +31,10 @@ func (s *Stage) Client(institution string) *Client {
 	}
 }
 
+// Rest closes the connections that wait for another request. A server that stops in order
+// waits for a connection that was opened and never used.
+func (c *Client) Rest() { c.http.CloseIdleConnections() }
+
 // Payment is what the switch answers about a payment, or the error that it refuses with.
 type Payment struct {
 	ID        string `json:"payment_id"`
