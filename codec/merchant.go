@@ -262,11 +262,8 @@ func (r *merchantReader) check(e *entry, path string, from, to int) *Error {
 		return emptyFault(from - 2)
 	}
 	wide := to > r.wideFrom && from < r.wideTo
-	if e.form == formDigits && !allDigits(r.text[from:to]) {
-		return formatFault(from, "digits", "EMVCo MPM 4.3")
-	}
-	if e.form >= formLetters && !allLetters(r.text[from:to], e.form) {
-		return formatFault(from, letterWords[e.form], "EMVCo MPM table 3.1")
+	if e.form >= formDigits && !e.form.holds(r.text[from:to]) {
+		return formatFault(from, formWords[e.form], "EMVCo MPM 4.3")
 	}
 	if e.max != 0 && size != int(e.max) {
 		if wide {

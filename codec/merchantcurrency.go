@@ -107,20 +107,6 @@ func parseAmount(text string, exponent int) (minor int64, fault amountFault) {
 	return n, amountGood
 }
 
-// allLetters reports whether text holds nothing but letters; of formCapitals, capital ones.
-func allLetters(text string, form valueForm) bool {
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if form == formLetters {
-			c &^= 0x20
-		}
-		if c-'A' >= 26 {
-			return false
-		}
-	}
-	return true
-}
-
 // allDigits reports whether text holds nothing but digits.
 func allDigits(text string) bool {
 	for i := 0; i < len(text); i++ {

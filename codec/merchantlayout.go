@@ -7,11 +7,28 @@ type valueForm uint8
 
 const (
 	formANS      valueForm = iota // Printable ASCII.
-	formDigits                    // Digits.
 	formText                      // Any UTF-8.
+	formDigits                    // Digits; from here on a value is checked character by character.
 	formLetters                   // Letters, of ISO 639.
 	formCapitals                  // Capital letters, of ISO 3166-1.
 )
+
+// holds reports whether text has the form, digits or letters.
+func (f valueForm) holds(text string) bool {
+	if f == formDigits {
+		return allDigits(text)
+	}
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if f == formLetters {
+			c &^= 0x20 // Either case.
+		}
+		if c-'A' >= 26 {
+			return false
+		}
+	}
+	return true
+}
 
 // role says what a part of an account or a link means to the payment.
 type role uint8

@@ -108,8 +108,8 @@ func (r *merchantReader) deviate(code, path string, at int) {
 
 // What follows makes errors. It is no part of the way of a good code.
 
-// letterWords are the forms of letters alone.
-var letterWords = [...]string{formLetters: "letters", formCapitals: "capital letters"}
+// formWords are the forms that are checked character by character.
+var formWords = [...]string{formDigits: "digits", formLetters: "letters", formCapitals: "capital letters"}
 
 // lengthWords are the lengths that are demanded exactly.
 var lengthWords = [...]string{2: "2 characters", 3: "3 characters", 4: "4 characters"}
