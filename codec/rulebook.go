@@ -17,7 +17,7 @@ import (
 
 // The limits on a rule file.
 const (
-	rulesBytesMax = 16 << 20
+	rulesBytesMax = 4 << 20
 	rulesDepthMax = 32   // Nested [ and { in YAML.
 	rulesKeysMax  = 1000 // Keys of one mapping: the parser compares each with all others.
 	overlapsMax   = 100000
