@@ -43,8 +43,13 @@ type result struct {
 	PostgresPerS float64 `json:"postgres_per_s"` // 0 where it was skipped.
 	Ratio        float64 `json:"ratio_postgres"`
 	CPU          float64 `json:"cpu_us"` // Processor time of a payment, callers included.
-	Clients      int     `json:"clients"`
-	Rounds       int     `json:"rounds"`
+
+	WindowPayments int     `json:"window_payments"`
+	SealS          float64 `json:"seal_s"`       // From the cut to the sealed close.
+	StatementsS    float64 `json:"statements_s"` // Of all members.
+
+	Clients int `json:"clients"`
+	Rounds  int `json:"rounds"`
 }
 
 type options struct {
@@ -53,7 +58,9 @@ type options struct {
 	clients  int
 	seconds  int
 	postgres bool
-	profile  string
+
+	windowPayments int
+	profile        string
 }
 
 // Run measures and prints, and ends with one line of JSON.
@@ -64,6 +71,7 @@ func Run(args []string) error {
 	flags.IntVar(&o.payments, "payments", 1_000_000, "payments of a round")
 	flags.IntVar(&o.clients, "clients", 2048, "callers, each with one payment in flight")
 	flags.IntVar(&o.seconds, "seconds", 5, "length of each round in PostgreSQL")
+	flags.IntVar(&o.windowPayments, "window", 1_000_000, "payments of a window that is closed and stated in the end; 0 for none")
 	flags.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the rounds to this file")
 	flags.BoolVar(&o.postgres, "postgres", true, "run the same load into PostgreSQL")
 	if err := flags.Parse(args); err != nil {
@@ -118,6 +126,15 @@ func (o *options) measure() error {
 			fmt.Printf("PostgreSQL, transfer function with row locks, synced %9.0f transfers/s\n", r.PostgresPerS)
 		}
 	}
+	if o.windowPayments > 0 {
+		w, err := o.window(filepath.Join(directory, "window"))
+		if err != nil {
+			return fmt.Errorf("window: %w", err)
+		}
+		fmt.Printf("window of %d payments: sealed %s after its cut, all statements (%d MB packed) written in %s, payments going on\n",
+			w.payments, w.seal.Round(time.Millisecond), w.bytes>>20, w.statements.Round(time.Millisecond))
+		r.WindowPayments, r.SealS, r.StatementsS = w.payments, w.seal.Seconds(), w.statements.Seconds()
+	}
 	fmt.Printf("\nincluded: intent and outcome of each payment in hash-chained blocks, each synced before anything is\n" +
 		"sent or answered; idempotency by request id; hold, cap and postings in the ledger; the index of payments and\n" +
 		"requests. Not included: HTTP, JSON, signatures, an institution's own time.\n\n")
@@ -161,13 +178,34 @@ func (b *bank) Send(ops []*payment.Operation) {
 
 // round runs one load on a journal of its own and holds the book against it.
 func (o *options) round(directory string) (perSecond float64, latencies []time.Duration, err error) {
-	settings := journal.DefaultOptions()
-	settings.Directory, settings.DiskFreeMin = directory, 64<<20
-	store, err := journal.Open(settings)
+	store, e, book, err := o.open(directory)
 	if err != nil {
 		return 0, nil, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	e.Start()
+	began := time.Now()
+	moved, latencies, err := o.load(e, 0)
+	took := time.Since(began)
+	if err = errors.Join(err, e.Stop(context.Background())); err != nil {
+		return 0, nil, err
+	}
+	for side, want := range map[string]payment.Fen{"till": moved, "bank": -moved} {
+		if got := book.Standing(ledger.Side{Institution: side}); got.Position != want || got.Held != 0 {
+			return 0, nil, fmt.Errorf("%s stands at %d fen and holds %d, want %d and 0", side, got.Position, got.Held, want)
+		}
+	}
+	return float64(o.payments) / took.Seconds(), latencies, nil
+}
+
+// open makes a journal in directory and an engine on it, whose bank approves at once.
+func (o *options) open(directory string) (*journal.Store, *engine.Engine, *ledger.Book, error) {
+	settings := journal.DefaultOptions()
+	settings.Directory, settings.DiskFreeMin = directory, 64<<20
+	store, err := journal.Open(settings)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	limits := engine.DefaultLimits()
 	limits.BlockRecordsMax, limits.InFlightMax = 4096, 2*o.clients
 	caps := ledger.DefaultLimits()
@@ -179,26 +217,14 @@ func (o *options) round(directory string) (perSecond float64, latencies []time.D
 		Snapshots: store, Sender: b, Logger: zap.NewNop(), Ledger: book,
 	})
 	if err != nil {
-		return 0, nil, err
+		return nil, nil, nil, errors.Join(err, store.Close())
 	}
-	b.engine.Start()
-	began := time.Now()
-	moved, latencies, err := o.load(b.engine)
-	took := time.Since(began)
-	if err = errors.Join(err, b.engine.Stop(context.Background())); err != nil {
-		return 0, nil, err
-	}
-	for side, want := range map[string]payment.Fen{"till": moved, "bank": -moved} {
-		if got := book.Standing(ledger.Side{Institution: side}); got.Position != want || got.Held != 0 {
-			return 0, nil, fmt.Errorf("%s stands at %d fen and holds %d, want %d and 0", side, got.Position, got.Held, want)
-		}
-	}
-	return float64(o.payments) / took.Seconds(), latencies, nil
+	return store, b.engine, book, nil
 }
 
 // load pays from many callers at once and returns what was moved, and how long each
-// payment took.
-func (o *options) load(e *engine.Engine) (payment.Fen, []time.Duration, error) {
+// payment took. Request ids begin after from.
+func (o *options) load(e *engine.Engine, from int) (payment.Fen, []time.Duration, error) {
 	var next, moved atomic.Int64
 	var mu sync.Mutex
 	var faults error
@@ -210,7 +236,7 @@ func (o *options) load(e *engine.Engine) (payment.Fen, []time.Duration, error) {
 			for n := next.Add(1); n <= int64(o.payments) && fault == nil; n = next.Add(1) {
 				amount := payment.Fen(100 + n%900)
 				began := time.Now()
-				p, err := e.Submit(request(n, amount, began))
+				p, err := e.Submit(request(int64(from)+n, amount, began))
 				latencies[n-1] = time.Since(began)
 				if fault = err; err == nil && p.Status != payment.StatusApproved {
 					fault = fmt.Errorf("payment %d is %s", n, p.Status)
