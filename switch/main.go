@@ -21,6 +21,7 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Run the switch."`
 	Institution institutionCommand `cmd:"" help:"Run an institution made of memory, with faults if wanted."`
 	Journal     journalCommand     `cmd:"" help:"Look after a journal."`
+	Limit       limitCommand       `cmd:"" help:"Deposits and net debit caps of a running switch: list, change by two persons."`
 	Window      windowCommand      `cmd:"" help:"Close and settle the windows of a running switch."`
 	Statement   statementCommand   `cmd:"" help:"Check a statement of a window."`
 	Route       routeCommand       `cmd:"" help:"Check a routing table, explain where a code goes."`

@@ -33,6 +33,7 @@ const (
 	WindowState         Code = "window_state"
 	NothingProposed     Code = "nothing_proposed"
 	ConfirmationDiffers Code = "confirmation_differs"
+	DepositShort        Code = "deposit_short"
 
 	JournalRefused Code = "journal_unavailable"
 )
@@ -51,6 +52,7 @@ var statuses = map[Code]int{
 	JournalRefused: http.StatusServiceUnavailable,
 	WindowUnknown:  http.StatusNotFound, WindowState: http.StatusConflict,
 	NothingProposed: http.StatusConflict, ConfirmationDiffers: http.StatusUnprocessableEntity,
+	DepositShort: http.StatusConflict,
 }
 
 // Refusal is an act that was not done, and why.

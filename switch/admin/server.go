@@ -37,6 +37,7 @@ type Options struct {
 	Acts    Acts
 	Traffic Traffic
 	Hands   Hands
+	Limits  Limits
 	Windows *settlement.Desk      // Nil where there are none.
 	Decoder func() *codec.Decoder // Of the rules in force.
 	Logger  *zap.Logger

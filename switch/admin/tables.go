@@ -279,3 +279,9 @@ func firstError(findings []routing.Finding) string {
 	}
 	return ""
 }
+
+// Registered reports whether institution stands in the register of now.
+func (t *Tables) Registered(institution string) bool {
+	_, known := t.current().Find(institution)
+	return known
+}

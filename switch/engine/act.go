@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"tongma/switch/journal"
+	"tongma/switch/ledger"
 	"tongma/switch/payment"
 )
 
@@ -30,6 +31,13 @@ type Act struct {
 	// Postings is what the act posts: a window that was settled, a deposit. They must sum
 	// to zero; an act whose postings do not is refused and not written.
 	Postings []payment.Posting
+	Caps     []CapChange // Net debit caps that the act sets.
+}
+
+// CapChange sets the net debit cap of one side, in fen.
+type CapChange struct {
+	Side ledger.Side
+	Cap  payment.Fen
 }
 
 // Act writes a down and returns when it is durable. The error is a *payment.Refusal; it
@@ -47,7 +55,12 @@ func (e *Engine) Act(a *Act) error {
 // act puts an act into the block at hand. Its caller is answered when that is durable.
 func (w *writer) act(in *input) {
 	a := in.act
-	if err := w.core.book.Post(a.Postings); err != nil {
+	if failure := w.core.book.Draw(a.Postings); failure != payment.NoFailure {
+		in.calls.refusal = failure
+		w.batch.replies = append(w.batch.replies, in.calls)
+		return
+	}
+	if err := a.enter(w.core.book); err != nil {
 		w.options.Logger.Error("engine: an act's postings are refused", zap.String("act", a.What), zap.Error(err))
 		in.calls.refusal = payment.InternalError
 		w.batch.replies = append(w.batch.replies, in.calls)
@@ -58,6 +71,17 @@ func (w *writer) act(in *input) {
 	if len(w.batch.records) >= w.options.Limits.BlockRecordsMax {
 		w.flush()
 	}
+}
+
+// enter does to the book what the act says.
+func (a *Act) enter(book *ledger.Book) error {
+	if err := book.Post(a.Postings); err != nil {
+		return err
+	}
+	for _, change := range a.Caps {
+		book.SetCap(change.Side, change.Cap)
+	}
+	return nil
 }
 
 // keepAct adds an act, whose postings are in the book already, to the block at hand.
@@ -89,7 +113,14 @@ func appendAct(dst []byte, a *Act) []byte {
 		dst = appendString(dst, text)
 	}
 	dst = appendString(dst, string(a.State))
-	return appendPostings(dst, a.Postings)
+	dst = appendPostings(dst, a.Postings)
+	dst = binary.AppendUvarint(dst, uint64(len(a.Caps)))
+	for _, change := range a.Caps {
+		dst = appendString(dst, change.Side.Institution)
+		dst = append(dst, byte(change.Side.Medium))
+		dst = binary.AppendVarint(dst, int64(change.Cap))
+	}
+	return dst
 }
 
 func readAct(record *journal.Record) (Act, error) {
@@ -102,11 +133,33 @@ func readAct(record *journal.Record) (Act, error) {
 	a.State = []byte(r.string())
 	if r.version >= actVersion {
 		a.Postings = r.postings()
+		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
+			side := ledger.Side{Institution: r.string(), Medium: payment.Medium(r.byte())}
+			a.Caps = append(a.Caps, CapChange{side, payment.Fen(r.varint())})
+		}
 	}
 	if r.err == nil && len(r.body) > 0 {
 		return a, fmt.Errorf("%w: %d bytes too many in act", errRecord, len(r.body))
 	}
 	return a, r.err
+}
+
+// Standings tells how every side stands that ever moved or was limited. The error is a
+// *payment.Refusal.
+func (e *Engine) Standings() ([]ledger.Stood, error) {
+	c := e.borrow()
+	e.inbox.put(input{event: event{kind: eventStand, calls: c}})
+	select {
+	case <-c.done:
+	case <-e.idle:
+		return nil, &payment.Refusal{Failure: payment.JournalUnavailable}
+	}
+	list, failure := c.stood, c.refusal
+	e.release(c)
+	if failure != payment.NoFailure {
+		return nil, &payment.Refusal{Failure: failure}
+	}
+	return list, nil
 }
 
 // State gives how the newest act left what is kept under key; nil where none did.

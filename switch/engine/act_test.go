@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tongma/switch/journal"
+	"tongma/switch/ledger"
 	"tongma/switch/payment"
 )
 
@@ -24,6 +25,9 @@ func TestActsAreKeptWithTheirState(t *testing.T) {
 			{Time: now, Who: "li", What: "table.draft", Subject: "d1", Key: "tables", State: []byte("one")},
 			{Time: now, Who: "li", What: "table.approve", Subject: "d1", Refused: "same_person", State: []byte{}},
 			{Time: now, Who: "wang", What: "table.approve", Subject: "d1", Detail: "x", Key: "tables", State: []byte("two")},
+			{Time: now, Who: "wang", What: "limit.approve", State: []byte{}, Postings: []payment.Posting{
+				{Account: "deposit/commercial/bank", Amount: 70, Currency: "156"}, {Account: "reserve/commercial/switch", Amount: -70, Currency: "156"}},
+				Caps: []CapChange{{Side: ledger.Side{Institution: "bank"}, Cap: 30}}},
 		}
 		for i := range acts {
 			if err := e.Act(&acts[i]); err != nil {
@@ -33,6 +37,14 @@ func TestActsAreKeptWithTheirState(t *testing.T) {
 		if _, err := e.Submit(debit("r1", 100)); err != nil {
 			t.Fatal(err)
 		}
+		for _, refused := range [][]payment.Posting{
+			{{Account: "deposit/commercial/bank", Amount: 1, Currency: "156"}}, // Not even.
+			{{Account: "deposit/commercial/bank", Amount: -1, Currency: "156"}, {Account: "reserve/commercial/switch", Amount: 1, Currency: "156"}}, // Needed.
+		} {
+			if err := e.Act(&Act{Time: now, Who: "wang", What: "limit.approve", Postings: refused}); err == nil {
+				t.Errorf("an act that posts %v was written", refused)
+			}
+		}
 		stop(t, e)
 		e, _ = start(t, log, approve)
 		var got []Act
@@ -41,6 +53,10 @@ func TestActsAreKeptWithTheirState(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, acts) {
 			t.Errorf("got %+v, want %+v", got, acts)
+		}
+		stood, err := e.Standings()
+		if want := (ledger.Standing{Position: -100, Deposit: 70, Cap: 30, Limited: true}); err != nil || len(stood) == 0 || stood[0].Standing != want {
+			t.Errorf("stood %+v, %v, want %+v", stood, err, want)
 		}
 		if state, err := e.State("tables"); err != nil || string(state) != "two" {
 			t.Errorf("state %q, %v, want two", state, err)

@@ -1,6 +1,9 @@
 package engine
 
-import "tongma/switch/payment"
+import (
+	"tongma/switch/ledger"
+	"tongma/switch/payment"
+)
 
 // call is one caller that waits for a reply.
 type call struct {
@@ -9,6 +12,7 @@ type call struct {
 	refusal payment.Failure
 	found   bool // Find: the payment is at work, and payment says how it stands.
 	queue   []Undecided
+	stood   []ledger.Stood
 	next    *call // Another caller who waits for the same payment.
 }
 
@@ -24,7 +28,8 @@ func (e *Engine) borrow() *call {
 
 // release gives c back; only its waiter does so, after done.
 func (e *Engine) release(c *call) {
-	c.payment, c.refusal, c.found, c.queue, c.next = payment.Payment{}, payment.NoFailure, false, nil, nil
+	c.payment, c.refusal, c.found, c.next = payment.Payment{}, payment.NoFailure, false, nil
+	c.queue, c.stood = nil, nil
 	e.calls.Put(c)
 }
 

@@ -21,6 +21,7 @@ const (
 	eventLook
 	eventRefused
 	eventAct
+	eventStand
 	eventQueue
 	eventTold
 	eventStop

@@ -78,7 +78,7 @@ func (c *core) foldRecord(record *journal.Record, at journal.Position) error {
 		if err != nil {
 			return err
 		}
-		return c.book.Post(a.Postings)
+		return a.enter(c.book)
 	}
 	r := reader{body: record.Body, version: record.Version}
 	id := payment.ID(r.string())

@@ -148,6 +148,9 @@ func (w *writer) input(now time.Time, in *input) {
 		w.refuse(in)
 	case eventAct:
 		w.act(in)
+	case eventStand:
+		in.calls.stood = w.core.book.Standings()
+		w.batch.replies = append(w.batch.replies, in.calls)
 	case eventTold:
 		w.told(in)
 	case eventDecided:

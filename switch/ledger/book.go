@@ -25,6 +25,19 @@ type Standing struct {
 // Available is what the side may still pay out.
 func (s *Standing) Available() payment.Fen { return s.Deposit + s.Cap + s.Position - s.Held }
 
+// UsedPPM is how much of deposit and cap is used up, in millionths; 0 without limit.
+func (s *Standing) UsedPPM() int64 {
+	whole := s.Deposit + s.Cap
+	used := s.Held - s.Position
+	switch {
+	case !s.Limited || used <= 0:
+		return 0
+	case used >= whole:
+		return million
+	}
+	return int64(portion(used, million, whole))
+}
+
 // side is a standing with the names of its accounts, made once.
 type side struct {
 	Standing
@@ -157,6 +170,38 @@ func (b *Book) enter(line *payment.Posting) {
 func (b *Book) SetCap(key Side, limit payment.Fen) {
 	s := b.side(key)
 	s.Cap, s.Limited = limit, true
+}
+
+// Draw refuses lines that would take more of a deposit than is there and not needed:
+// LiquidityShort. It enters nothing.
+func (b *Book) Draw(lines []payment.Posting) payment.Failure {
+	for i := range lines {
+		a, err := ParseAccount(lines[i].Account)
+		if err != nil || a.Purpose != Deposit || lines[i].Amount >= 0 {
+			continue
+		}
+		s := b.Standing(Side{a.Owner, a.Medium})
+		if s.Deposit+lines[i].Amount < 0 || s.Limited && s.Available()+lines[i].Amount < 0 {
+			return payment.LiquidityShort
+		}
+	}
+	return payment.NoFailure
+}
+
+// Stood is a side and how it stands.
+type Stood struct {
+	Side
+	Standing
+}
+
+// Standings tells how every side stands, by institution and medium.
+func (b *Book) Standings() []Stood {
+	keys := b.Sides()
+	list := make([]Stood, len(keys))
+	for i, key := range keys {
+		list[i] = Stood{key, b.sides[key].Standing}
+	}
+	return list
 }
 
 // Standing tells how side stands; the zero Standing where it never moved.

@@ -14,6 +14,9 @@ type Limits struct {
 	// nobody.
 	DefaultCap payment.Fen `yaml:"default_cap_fen"`
 	Caps       []CapLimit  `yaml:"caps"`
+	// AlertPPM is how much of deposit and cap a side may use, in millionths, before the log
+	// says so; 0 for never.
+	AlertPPM int64 `yaml:"alert_ppm"`
 }
 
 // CapLimit is the cap of one institution in one medium.
@@ -24,11 +27,14 @@ type CapLimit struct {
 }
 
 // DefaultLimits bind nobody: caps are the operator's to set.
-func DefaultLimits() Limits { return Limits{DefaultCap: -1} }
+func DefaultLimits() Limits { return Limits{DefaultCap: -1, AlertPPM: 800_000} }
 
 // Validate reports every fault of l at once.
 func (l *Limits) Validate() error {
 	var faults []error
+	if l.AlertPPM < 0 || l.AlertPPM > million {
+		faults = append(faults, fmt.Errorf("ledger: alert_ppm is %d, want 0 to %d", l.AlertPPM, million))
+	}
 	seen := map[Side]bool{}
 	for i, c := range l.Caps {
 		medium, known := payment.ParseMedium(c.Medium)
