@@ -38,7 +38,7 @@ func TestActsAreKeptWithTheirState(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, refused := range [][]payment.Posting{
-			{{Account: "deposit/commercial/bank", Amount: 1, Currency: "156"}}, // Not even.
+			{{Account: "deposit/commercial/bank", Amount: 1, Currency: "156"}},                                                                      // Not even.
 			{{Account: "deposit/commercial/bank", Amount: -1, Currency: "156"}, {Account: "reserve/commercial/switch", Amount: 1, Currency: "156"}}, // Needed.
 		} {
 			if err := e.Act(&Act{Time: now, Who: "wang", What: "limit.approve", Postings: refused}); err == nil {
