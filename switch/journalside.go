@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"tongma/switch/engine"
 	"tongma/switch/journal"
@@ -16,14 +17,17 @@ import (
 
 // journalSides writes journals out as files that can be reconciled, in the shipped layout
 // "journal". No switch may have them open.
-type journalSides struct{ folder string }
+type journalSides struct {
+	folder       string
+	since, until time.Time // Zero for no bound.
+}
 
 // journalPrefix begins the name of a side that is a journal.
 const journalPrefix = "journal:"
 
-func newJournalSides() (*journalSides, error) {
+func newJournalSides(since, until time.Time) (*journalSides, error) {
 	folder, err := os.MkdirTemp("", "journal-*")
-	return &journalSides{folder}, err
+	return &journalSides{folder, since, until}, err
 }
 
 func (s *journalSides) remove() { _ = os.RemoveAll(s.folder) }
@@ -42,7 +46,7 @@ func (s *journalSides) export(names []string) ([]string, error) {
 			return nil, err
 		}
 		paths[i] = file.Name()
-		if err := errors.Join(writeLegs(file, directory, institution), file.Close()); err != nil {
+		if err := errors.Join(s.writeLegs(file, directory, institution), file.Close()); err != nil {
 			return nil, fmt.Errorf("cannot read the payments of journal %s: %w", filepath.Clean(directory), err)
 		}
 	}
@@ -52,9 +56,9 @@ func (s *journalSides) export(names []string) ([]string, error) {
 var legColumns = []string{"leg", "payment", "institution", "remote", "kind", "original", "status", "decided",
 	"amount_fen", "currency", "caller", "request_id"}
 
-// writeLegs writes one row for each approved leg of a payment whose money moved; only those
-// at institution, unless it is empty.
-func writeLegs(file *os.File, directory, institution string) error {
+// writeLegs writes one row for each approved leg of a payment whose money moved in time;
+// only those at institution, unless it is empty.
+func (s *journalSides) writeLegs(file *os.File, directory, institution string) error {
 	options := journal.DefaultOptions()
 	options.Directory, options.ReadOnly = directory, true
 	if _, err := os.Stat(directory); err != nil {
@@ -68,7 +72,13 @@ func writeLegs(file *os.File, directory, institution string) error {
 	err = out.Write(legColumns)
 	if err == nil {
 		endings := &engine.Endings{}
-		visitor := engine.Visitor{Ended: func(e *engine.Ending) error { return writeEnding(out, e, institution) }}
+		visitor := engine.Visitor{Ended: func(e *engine.Ending) error {
+			decided := e.Payment.Decided
+			if decided.Before(s.since) || !s.until.IsZero() && !decided.Before(s.until) {
+				return nil
+			}
+			return writeEnding(out, e, institution)
+		}}
 		err = store.Read(1, func(b *journal.Block) error { return endings.Block(b, visitor) })
 	}
 	out.Flush()

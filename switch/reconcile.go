@@ -12,23 +12,27 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"tongma/switch/reconcile"
 )
 
 // reconcileCommand matches two sides' files. It needs no running switch.
 type reconcileCommand struct {
-	Rules   string   `required:"" type:"existingfile" help:"Rules file, YAML: layouts, what is compared, matching keys."`
-	Left    []string `required:"" placeholder:"FILE" help:"File of our side; may be repeated. *.gz and *.zst are unpacked; journal:DIR and journal:DIR@INSTITUTION are a journal."`
-	Right   []string `required:"" placeholder:"FILE" help:"File of the other side; may be repeated."`
-	Out     string   `placeholder:"DIR" help:"Directory for summary.json, discrepancies.csv and .jsonl, pairs.csv."`
-	Pairs   bool     `help:"Also write every match to pairs.csv; needs --out."`
-	JSON    bool     `name:"json" help:"Print the summary as JSON."`
-	Memory  string   `default:"2GiB" help:"What the rows may take in memory; the rest goes to disk."`
-	Threads int      `help:"Workers; one for each core by default."`
-	Work    string   `placeholder:"DIR" help:"Directory in which a run that was killed is taken up again."`
-	Carry   string   `placeholder:"DIR" help:"Store of open rows across days; needs --day."`
-	Day     string   `help:"Business day of the files, such as 2026-11-24."`
+	Rules   string    `required:"" type:"existingfile" help:"Rules file, YAML: layouts, what is compared, matching keys."`
+	Left    []string  `required:"" placeholder:"FILE" help:"File of our side; may be repeated. *.gz and *.zst are unpacked; journal:DIR and journal:DIR@INSTITUTION are a journal."`
+	Right   []string  `required:"" placeholder:"FILE" help:"File of the other side; may be repeated."`
+	Out     string    `placeholder:"DIR" help:"Directory for summary.json, discrepancies.csv and .jsonl, pairs.csv."`
+	Pairs   bool      `help:"Also write every match to pairs.csv; needs --out."`
+	JSON    bool      `name:"json" help:"Print the summary as JSON."`
+	Memory  string    `default:"2GiB" help:"What the rows may take in memory; the rest goes to disk."`
+	Threads int       `help:"Workers; one for each core by default."`
+	Work    string    `placeholder:"DIR" help:"Directory in which a run that was killed is taken up again."`
+	Carry   string    `placeholder:"DIR" help:"Store of open rows across days; needs --day."`
+	Day     string    `help:"Business day of the files, such as 2026-11-24."`
+	Cycle   int       `help:"Number of the run within the day, from 1, where files are taken as they come."`
+	Since   time.Time `help:"First moment of decision that is taken from a journal, RFC 3339."`
+	Until   time.Time `help:"Moment of decision before which a journal is taken, RFC 3339."`
 }
 
 // exitDifferences is the exit code of a run that found any.
@@ -54,7 +58,7 @@ func (c *reconcileCommand) Run() error {
 			options.Pairs = output.Pair
 		}
 	}
-	journals, err := newJournalSides()
+	journals, err := newJournalSides(c.Since, c.Until)
 	if err != nil {
 		return err
 	}
@@ -101,7 +105,10 @@ func (c *reconcileCommand) read() (plan *reconcile.Plan, options reconcile.Optio
 		if err != nil {
 			return nil, options, err
 		}
-		options.Carry = &reconcile.Carry{Directory: c.Carry, Day: day}
+		options.Carry = &reconcile.Carry{Directory: c.Carry, Day: day, Cycle: c.Cycle}
+	}
+	if c.Cycle < 0 || c.Cycle > reconcile.CyclesMax || c.Cycle > 0 && c.Carry == "" {
+		return nil, options, fmt.Errorf("--cycle: got %d, want 1 to %d, with --carry", c.Cycle, reconcile.CyclesMax)
 	}
 	return plan, options, nil
 }

@@ -9,15 +9,28 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 	"time"
 )
 
-// Carry is the store of open rows across days: a directory with one directory for each
-// business day. A run of a day takes the newest day before it and writes its own, so that
-// running a day again gives the same.
+// Carry is the store of open rows across days, or across the files of one day as they
+// come: a directory with one directory for each business day and cycle. A run takes the
+// newest one before it and writes its own, so that running it again gives the same.
 type Carry struct {
 	Directory string
 	Day       time.Time // The business day of the files.
+	Cycle     int       // Of the day, from 1; 0 where a day has only one.
+}
+
+// CyclesMax is how many cycles a day may have.
+const CyclesMax = 9999
+
+// name is the run's own directory. Names sort as days and cycles do.
+func (c *Carry) name() string {
+	if c.Cycle == 0 {
+		return c.Day.Format(time.DateOnly)
+	}
+	return fmt.Sprintf("%s.%04d", c.Day.Format(time.DateOnly), c.Cycle)
 }
 
 // Carried is one open row and where it came from.
@@ -44,7 +57,7 @@ func ParseDay(text string) (time.Time, error) {
 	return day, nil
 }
 
-// take adds the rows that the newest day before left open.
+// take adds the rows that the newest run before left open.
 func (c *Carry) take(left, right *Side) error {
 	days, err := os.ReadDir(c.Directory)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -55,9 +68,9 @@ func (c *Carry) take(left, right *Side) error {
 	}
 	newest := ""
 	for _, day := range days {
-		at, err := ParseDay(day.Name())
-		if err == nil && at.Before(c.Day) {
-			newest = day.Name() // Names sort as days do.
+		date, _, _ := strings.Cut(day.Name(), ".")
+		if _, err := ParseDay(date); err == nil && day.Name() < c.name() {
+			newest = day.Name()
 		}
 	}
 	if newest == "" {
@@ -255,7 +268,7 @@ func (k *keeper) commit(sum *Summary) error {
 		}
 	}
 	k.files = nil
-	day := filepath.Join(k.carry.Directory, k.carry.Day.Format(time.DateOnly))
+	day := filepath.Join(k.carry.Directory, k.carry.name())
 	if err := os.RemoveAll(day); err != nil {
 		return fmt.Errorf("reconcile: cannot write the carry-over: %w", err)
 	}

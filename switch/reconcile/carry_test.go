@@ -56,3 +56,32 @@ func TestOpenRowsAreCarried(t *testing.T) {
 	got, sum = day("2026-11-28", "", "")
 	check(got, "", sum, 0, 0, 0)
 }
+
+// TestFilesAsTheyCome: the runs of a day close what those before left open, so that its end
+// has only the rest.
+func TestFilesAsTheyCome(t *testing.T) {
+	store, plan := t.TempDir(), planOf(t, byID+"totals_by: party\n")
+	at, _ := ParseDay("2026-11-24")
+	row := func(id string) string { return id + ",1.00,0,156,S,20261124100000,M\n" }
+	for cycle, c := range []struct {
+		left, right     string
+		carried, closed int64
+	}{
+		{row("A") + row("B"), row("A"), 1, 0},
+		{row("C") + row("D"), row("B") + row("D"), 1, 1},
+		{row("E"), row("E") + row("F"), 2, 0},
+		{row("F"), row("C"), 0, 2},
+	} {
+		sum, err := Run(t.Context(), side(t, "left", header+c.left), side(t, "right", header+c.right), plan,
+			Options{Carry: &Carry{Directory: store, Day: at, Cycle: cycle + 1}}, func(*Discrepancy) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum.Carried.Rows != c.carried || sum.Closed.Rows != c.closed {
+			t.Errorf("cycle %d: %+v", cycle+1, sum)
+		}
+		if cycle == 0 && (len(sum.Groups) != 1 || sum.Groups[0].Left.Rows != 2 || sum.Groups[0].Right.Amount != 100) {
+			t.Errorf("totals are %+v", sum.Groups)
+		}
+	}
+}

@@ -144,6 +144,14 @@ func (s *Summary) Print(to io.Writer, left, right string) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	for i, g := range s.Groups {
+		if i == groupsPrinted {
+			fmt.Fprintf(to, "... and %d more groups whose totals differ\n", len(s.Groups)-i)
+			break
+		}
+		fmt.Fprintf(to, "totals of %s: %s has %d rows and %s yuan, %s %d and %s\n", g.Group,
+			left, g.Left.Rows, Yuan(g.Left.Amount), right, g.Right.Rows, Yuan(g.Right.Amount))
+	}
 	for i, r := range s.Rejects {
 		if i == rejectsPrinted {
 			fmt.Fprintf(to, "... and %d more rejected lines\n", len(s.Rejects)-i)
@@ -158,5 +166,8 @@ func (s *Summary) Print(to io.Writer, left, right string) error {
 	return err
 }
 
-// rejectsPrinted is how many rejected lines the table for people lists.
-const rejectsPrinted = 10
+// How many rejected lines and groups the table for people lists.
+const (
+	rejectsPrinted = 10
+	groupsPrinted  = 10
+)

@@ -28,6 +28,9 @@ type Plan struct {
 	// Refunds asks for the original of every refund and reversal among the ids of its own
 	// side; it needs a first rule whose key is the id.
 	Refunds *RefundPlan `yaml:"refunds"`
+	// TotalsBy names a text field, such as party, whose totals are held against each other
+	// before any row is: where counts and sums differ tells where to look first.
+	TotalsBy *Field `yaml:"totals_by"`
 	// Carry says how long an open row is waited for.
 	Carry CarryPlan `yaml:"carry"`
 
@@ -138,6 +141,11 @@ func (p *Plan) Validate() error {
 	}
 	if p.Tolerance.Amount < 0 || p.Tolerance.Fee < 0 || p.Tolerance.Days < 0 {
 		fault("a tolerance is below zero")
+	}
+	if p.TotalsBy != nil {
+		if err := p.mapped(*p.TotalsBy); err != nil || !isText(*p.TotalsBy) {
+			fault("totals_by: %s is no text that both sides have", *p.TotalsBy)
+		}
 	}
 	if len(p.Rules) == 0 || len(p.Rules) > rulesMax {
 		fault("%d rules, want 1 to %d", len(p.Rules), rulesMax)

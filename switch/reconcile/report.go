@@ -51,17 +51,19 @@ type Pair struct {
 
 // Summary is the outcome of a run.
 type Summary struct {
-	Left      Total            `json:"left"`
-	Right     Total            `json:"right"`
-	Matched   Total            `json:"matched"` // Left rows that a right row took.
-	Rules     map[string]Total `json:"rules"`   // Matched left rows by the rule that did it.
-	Classes   map[string]Total `json:"classes"`
-	Rejects   []Reject         `json:"rejects"`
-	Ambiguous int64            `json:"ambiguous"` // Rows that a loose rule had too many of for one key.
-	Closed    Total            `json:"closed"`    // Rows of earlier days that today's files settled.
-	Carried   Total            `json:"carried"`   // Open rows that are carried to the next day.
-	Expired   Total            `json:"expired"`   // Open rows that are too old to be carried on.
-	Digest    string           `json:"digest"`    // SHA-256 over the sorted differences, hex.
+	Left    Total            `json:"left"`
+	Right   Total            `json:"right"`
+	Matched Total            `json:"matched"` // Left rows that a right row took.
+	Rules   map[string]Total `json:"rules"`   // Matched left rows by the rule that did it.
+	Classes map[string]Total `json:"classes"`
+	Rejects []Reject         `json:"rejects"`
+	// Groups are those of totals_by whose totals differ, the largest difference first.
+	Groups    []GroupDifference `json:"groups,omitempty"`
+	Ambiguous int64             `json:"ambiguous"` // Rows that a loose rule had too many of for one key.
+	Closed    Total             `json:"closed"`    // Rows of earlier days that today's files settled.
+	Carried   Total             `json:"carried"`   // Open rows that are carried to the next day.
+	Expired   Total             `json:"expired"`   // Open rows that are too old to be carried on.
+	Digest    string            `json:"digest"`    // SHA-256 over the sorted differences, hex.
 }
 
 // Clean reports whether the two sides agree in full.
@@ -166,6 +168,7 @@ func (j *job) report(emit func(*Discrepancy) error) (*Summary, error) {
 	for _, c := range j.counts {
 		r.summary.Rejects = append(r.summary.Rejects, c.rejects...)
 	}
+	r.summary.Groups = compareGroups(j.counts[0].groups, j.counts[1].groups)
 	var all, open, pairs []*findings
 	for _, w := range j.workers {
 		all = append(all, &w.found, &w.opened)

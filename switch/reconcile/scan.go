@@ -28,6 +28,7 @@ type stretch struct {
 	Totals  []Total      `json:"totals"` // By file.
 	Rejects []Reject     `json:"rejects"`
 	Trailer []trailer    `json:"trailers"`
+	Groups  groups       `json:"groups,omitempty"`
 }
 
 // blockCount is how many lines begin in a block; numbers of lines are sums of these.
@@ -202,6 +203,12 @@ func (w *scan) take(out *worker, r *row, at mark) error {
 	total := &s.Totals[at.part]
 	total.Rows++
 	total.Amount += r.amount
+	if by := w.job.plan.TotalsBy; by != nil {
+		if s.Groups == nil {
+			s.Groups = groups{}
+		}
+		s.Groups.add(r.text[*by], r.amount)
+	}
 	if w.job.takesBack(r) {
 		key := xxh3.HashSeed(r.text[Original], w.job.seed)
 		section := w.job.partitions + int(key>>w.job.shift)
@@ -310,7 +317,7 @@ func appendField(text []byte, f Field, r *row) []byte {
 
 // count adds up what all workers, of this run and of one before it, found on a side.
 func (w *scan) count(stretches []*stretch) *count {
-	c := &count{totals: make([]Total, len(w.source.parts)), lines: make([]int64, len(w.done)+1)}
+	c := &count{totals: make([]Total, len(w.source.parts)), lines: make([]int64, len(w.done)+1), groups: groups{}}
 	for _, s := range stretches {
 		for i, t := range s.Totals {
 			c.totals[i].Rows += t.Rows
@@ -321,6 +328,7 @@ func (w *scan) count(stretches []*stretch) *count {
 		}
 		c.rejects = append(c.rejects, s.Rejects...)
 		c.trailers = append(c.trailers, s.Trailer...)
+		c.groups.merge(s.Groups)
 	}
 	for i := range w.done {
 		c.lines[i+1] += c.lines[i]
@@ -343,6 +351,7 @@ type count struct {
 	lines    []int64 // Lines before each block.
 	rejects  []Reject
 	trailers []trailer
+	groups   groups
 }
 
 func (c *count) total() Total {

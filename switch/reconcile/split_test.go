@@ -98,7 +98,7 @@ func oracle(left, right []string) map[string]int64 {
 // TestSplitAndSpillChangeNothing runs with limits that make everything happen: sets are
 // split by key and by content, entries and findings go to disk, over and over.
 func TestSplitAndSpillChangeNothing(t *testing.T) {
-	left, right := skewed(rand.New(rand.NewPCG(7, 8)), 20000)
+	left, right := skewed(rand.New(rand.NewPCG(7, 8)), 12000)
 	a := side(t, "left", header+strings.Join(left, ""))
 	b := side(t, "right", header+strings.Join(right, ""))
 	want := oracle(left, right)
@@ -151,7 +151,7 @@ func (c *interrupted) Err() error {
 // TestStartedAgain calls runs off at many moments and starts each again over what is left,
 // once with a torn file in it.
 func TestStartedAgain(t *testing.T) {
-	left, right := skewed(rand.New(rand.NewPCG(9, 10)), 40000)
+	left, right := skewed(rand.New(rand.NewPCG(9, 10)), 30000)
 	bad := "broken,line\n"
 	a := side(t, "left", header+strings.Join(left, "")+bad)
 	b := side(t, "right", header+bad+strings.Join(right, ""))
