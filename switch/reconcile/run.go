@@ -196,14 +196,18 @@ func (j *job) newWorker(chunks int64, most int) *worker {
 	return w
 }
 
-// sections is how many lists of entries a shard has: one for each partition, and with
-// refunds to look after one more for each, of the originals that are asked for.
+// sections is how many lists of entries a shard has: one for each partition, one for rows
+// that the rule does not concern, and with refunds to look after one more for each
+// partition, of the originals that are asked for.
 func (j *job) sections() int {
 	if j.plan.Refunds != nil {
-		return 2 * j.partitions
+		return 2*j.partitions + 1
 	}
-	return j.partitions
+	return j.partitions + 1
 }
+
+// unconcerned is the section of rows whose key is empty under the rule at hand.
+func (j *job) unconcerned() int { return j.sections() - 1 }
 
 func (j *job) openDirectory() error {
 	if j.options.Work != "" {
@@ -315,6 +319,9 @@ func (j *job) joinAll() error {
 			j.progress.bytes.Add(1)
 		}
 	})
+	if err == nil {
+		err = j.workers[0].openAll(j.partition(j.unconcerned()))
+	}
 	for _, number := range heavy {
 		if err != nil {
 			return err
@@ -324,6 +331,19 @@ func (j *job) joinAll() error {
 	}
 	j.dropRuns()
 	return err
+}
+
+// openAll leaves all rows of a set open.
+func (w *worker) openAll(s *set) error {
+	for side, strands := range s.sides {
+		for _, strand := range strands {
+			strand.owner = &w.arena
+		}
+		if err := merge(strands, func(e entry) error { return w.open(side, e.position()) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // withAll is each with all workers.

@@ -225,7 +225,7 @@ func (w *worker) put(side int, rule *Rule, r *row, position int64) error {
 	s := w.shards[side]
 	key, ok := w.key(rule, r)
 	if !ok {
-		return w.open(side, position)
+		return w.place(side, w.job.unconcerned(), newEntry(0, 0, position))
 	}
 	var value uint64
 	switch rule.kind() {

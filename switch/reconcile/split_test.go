@@ -188,6 +188,27 @@ func TestStartedAgain(t *testing.T) {
 			t.Errorf("a finished run left %v", rest)
 		}
 	}
+	// Rows without the first rule's key are not lost either.
+	byParty := planOf(t, "rules: [{name: party, key: [party, fee, amount]}, {name: id, key: [id]}]\nrejects_max: 10\n")
+	empty := strings.ReplaceAll(strings.Join(left, ""), ",M1\n", ",\n")
+	c := side(t, "left", header+empty)
+	digests := map[string]bool{}
+	for range 2 {
+		sum, err := Run(t.Context(), c, b, byParty, options, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digests[sum.Digest] = true
+		options.Work = t.TempDir()
+		ctx := &interrupted{Context: t.Context()}
+		ctx.left.Store(9)
+		if _, err := Run(ctx, c, b, byParty, options, quiet); err == nil {
+			t.Fatal("not called off")
+		}
+	}
+	if len(digests) != 1 {
+		t.Error("a run that was started again gave another digest")
+	}
 	options.Work = t.TempDir()
 	ctx := &interrupted{Context: t.Context()}
 	ctx.left.Store(5)
