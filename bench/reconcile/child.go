@@ -19,6 +19,7 @@ import (
 type child struct {
 	seconds float64
 	cpu     float64 // Processor seconds: other work on the machine changes them little.
+	system  float64 // Of them, in the kernel: reading and first touches of memory.
 	peakMiB float64 // Private memory, sampled.
 	output  []byte
 	code    int
@@ -52,6 +53,7 @@ func runChild(command *exec.Cmd) (*child, error) {
 	c.seconds = time.Since(start).Seconds()
 	close(over)
 	<-sampled
+	c.system = command.ProcessState.SystemTime().Seconds()
 	c.cpu = (command.ProcessState.UserTime() + command.ProcessState.SystemTime()).Seconds()
 	c.output, c.code = out.Bytes(), command.ProcessState.ExitCode()
 	var exit *exec.ExitError

@@ -198,8 +198,8 @@ func (b *bench) round(duckdb bool) error {
 	best(&r.Seconds, run.seconds)
 	best(&r.CPUSeconds, run.cpu)
 	r.PeakPrivateMiB = max(r.PeakPrivateMiB, run.peakMiB)
-	fmt.Printf("switch reconcile: %.2f s (%.2f of processors), %.0f MiB private at most, classes and sums as generated\n",
-		run.seconds, run.cpu, run.peakMiB)
+	fmt.Printf("switch reconcile: %.2f s (%.2f of processors, %.2f in the kernel), %.0f MiB private at most, classes and sums as generated\n",
+		run.seconds, run.cpu, run.system, run.peakMiB)
 	if !duckdb {
 		return nil
 	}
