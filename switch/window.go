@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"tongma/switch/admin"
 	"tongma/switch/settlement"
@@ -20,6 +21,7 @@ type windowCommand struct {
 	Approve      windowApproveCommand      `cmd:"" help:"Close the window that another person asked to be closed."`
 	Instructions windowInstructionsCommand `cmd:"" help:"Write what the settlement bank has to do."`
 	Confirm      windowConfirmCommand      `cmd:"" help:"Hold the settlement bank's file against the instructions; a difference stops."`
+	Default      windowDefaultCommand      `cmd:"" help:"Net a window without a member that does not pay; another person approves."`
 	Finalise     windowFinaliseCommand     `cmd:"" help:"Take a confirmed window out of the positions."`
 	Statements   windowStatementsCommand   `cmd:"" help:"Let the switch write all statements of a window."`
 }
@@ -54,6 +56,12 @@ func printWindow(w *settlement.Window) {
 	}
 	if w.Digest != (settlement.Hash{}) {
 		fmt.Printf(", %d payments, gross %s yuan, digest %.16s", w.Payments, w.Gross.Yuan(), w.Digest)
+	}
+	if w.Accused != "" {
+		fmt.Printf(", %s says that %s does not pay", w.AccusedBy, w.Accused)
+	}
+	if len(w.Excluded) > 0 {
+		fmt.Printf(", netted without %s", strings.Join(w.Excluded, ", "))
 	}
 	fmt.Println()
 }
@@ -129,6 +137,22 @@ func (c windowConfirmCommand) Run() error {
 		return err
 	}
 	return c.windows("POST", c.path("/confirm"), text)
+}
+
+type windowDefaultCommand struct {
+	adminFlags
+	windowArgument
+	Member  string `arg:"" help:"Id of the member."`
+	Approve bool   `help:"Say the second person's word."`
+}
+
+// Run says the first or the second person's word.
+func (c windowDefaultCommand) Run() error {
+	path := c.path("/default")
+	if c.Approve {
+		path += "/approve"
+	}
+	return c.windows("POST", path, map[string]string{"member": c.Member})
 }
 
 type windowFinaliseCommand struct {

@@ -167,6 +167,18 @@ func TestWindow(t *testing.T) {
 	if out := c.run(true, "wang", "finalise", "1"); !strings.Contains(out, "window 1: finalised") {
 		t.Errorf("window 1 in the end:\n%s", out)
 	}
+	// Window 2 is of one pair and its fees: without the acquirer nothing of it is settled.
+	c.run(false, "li", "default", "2", "nobody")
+	c.run(true, "li", "default", "2", "corneracquirer")
+	c.run(false, "li", "default", "2", "corneracquirer", "--approve")
+	c.run(true, "wang", "default", "2", "corneracquirer", "--approve")
+	if err := os.WriteFile(bank, []byte(confirmation(c.run(true, "li", "instructions", "2"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.run(true, "li", "confirm", "2", bank)
+	if out := c.run(true, "wang", "finalise", "2"); !strings.Contains(out, "netted without corneracquirer") {
+		t.Errorf("window 2 in the end:\n%s", out)
+	}
 	net.Switch.Kill()
 	if err := net.StartSwitch(lines); err != nil {
 		t.Fatal(err)

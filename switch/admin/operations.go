@@ -34,6 +34,8 @@ var operations = []operation{
 	{"POST /admin/v1/windows/approve", "window.close", Approver, approveWindow},
 	{"POST /admin/v1/windows/{number}/instructions", "window.instruct", Operator, instructWindow},
 	{"POST /admin/v1/windows/{number}/confirm", "window.confirm", Operator, confirmWindow},
+	{"POST /admin/v1/windows/{number}/default", "window.default_propose", Operator, accuseMember},
+	{"POST /admin/v1/windows/{number}/default/approve", "window.default", Approver, excludeMember},
 	{"POST /admin/v1/windows/{number}/finalise", "window.finalise", Approver, finaliseWindow},
 	{"POST /admin/v1/windows/{number}/statements", "", Operator, writeStatements},
 	{"GET /admin/v1/acts", "", Viewer, listActs},

@@ -34,6 +34,7 @@ const (
 	NothingProposed     Code = "nothing_proposed"
 	ConfirmationDiffers Code = "confirmation_differs"
 	DepositShort        Code = "deposit_short"
+	MemberUnknown       Code = "member_unknown"
 
 	JournalRefused Code = "journal_unavailable"
 )
@@ -52,7 +53,7 @@ var statuses = map[Code]int{
 	JournalRefused: http.StatusServiceUnavailable,
 	WindowUnknown:  http.StatusNotFound, WindowState: http.StatusConflict,
 	NothingProposed: http.StatusConflict, ConfirmationDiffers: http.StatusUnprocessableEntity,
-	DepositShort: http.StatusConflict,
+	DepositShort: http.StatusConflict, MemberUnknown: http.StatusNotFound,
 }
 
 // Refusal is an act that was not done, and why.

@@ -12,7 +12,7 @@ import (
 var windowCodes = map[settlement.Code]Code{
 	settlement.SamePerson: SamePerson, settlement.WindowUnknown: WindowUnknown, settlement.WindowState: WindowState,
 	settlement.NothingProposed: NothingProposed, settlement.ConfirmationDiff: ConfirmationDiffers,
-	settlement.Busy: Busy, settlement.JournalRefused: JournalRefused,
+	settlement.MemberUnknown: MemberUnknown, settlement.Busy: Busy, settlement.JournalRefused: JournalRefused,
 }
 
 // windowRefused turns a refusal of settlement into one of this API, and writes it down where the
@@ -117,6 +117,28 @@ func confirmWindow(c *call, a *engine.Act) (any, error) {
 		return nil, err
 	}
 	if err := desk.Confirm(a, number, c.body); err != nil {
+		return nil, c.windowRefused(a, err)
+	}
+	return desk.Life(), nil
+}
+
+func accuseMember(c *call, a *engine.Act) (any, error) { return c.defaulted(a, true) }
+
+func excludeMember(c *call, a *engine.Act) (any, error) { return c.defaulted(a, false) }
+
+// defaulted takes the first or the second person's word that a member does not pay.
+func (c *call) defaulted(a *engine.Act, accuse bool) (any, error) {
+	desk, number, err := c.desk(a)
+	if err != nil {
+		return nil, err
+	}
+	var form struct {
+		Member string `json:"member"`
+	}
+	if err := c.read(&form); err != nil {
+		return nil, c.options.Tables.refused(a, err)
+	}
+	if err := desk.Default(a, number, form.Member, accuse); err != nil {
 		return nil, c.windowRefused(a, err)
 	}
 	return desk.Life(), nil

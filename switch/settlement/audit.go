@@ -55,8 +55,14 @@ func (a *Audit) acted(act *engine.Act) error {
 			return fmt.Errorf("%w: window %d is not what the blocks fold to", ErrSeal, number)
 		}
 		a.found++
-	case act.What == actFinalise && (s == nil || !slices.Equal(act.Postings, s.Postings())):
-		return fmt.Errorf("%w: window %d was finalised with other sums than its own", ErrSeal, number)
+	case act.What == actFinalise:
+		var w Window
+		if err := json.Unmarshal(act.State, &w); err != nil {
+			return fmt.Errorf("settlement: cannot read how window %d was finalised: %w", number, err)
+		}
+		if s == nil || !slices.Equal(act.Postings, s.Postings(w.Excluded...)) {
+			return fmt.Errorf("%w: window %d was finalised with other sums than its own", ErrSeal, number)
+		}
 	}
 	return nil
 }

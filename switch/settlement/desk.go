@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -417,9 +418,51 @@ func (d *Desk) Instruct(a *engine.Act, number uint32) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, digest := s.InstructionFile()
-	a.What, a.Detail = actInstruct, fmt.Sprintf("%d instructions, digest %.16s", len(s.Instructions()), digest)
-	return file, d.decide(a, func(l *Life) (*Window, error) { return l.Instruct(number, digest, a.Who) })
+	excluded := d.excluded(number)
+	file, digest := s.InstructionFile(excluded...)
+	a.What, a.Detail = actInstruct, fmt.Sprintf("%d instructions, digest %.16s", len(s.Instructions(excluded...)), digest)
+	return file, d.decide(a, without(number, excluded, func(l *Life) (*Window, error) { return l.Instruct(number, digest, a.Who) }))
+}
+
+// Default excludes a member that does not pay from the netting of a window, by two persons:
+// accuse is the first one's word.
+func (d *Desk) Default(a *engine.Act, number uint32, member string, accuse bool) error {
+	s, err := d.Seal(number)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(s.Names, member) {
+		return &Refusal{MemberUnknown, "it is no member of the window"}
+	}
+	a.What, a.Detail = actDefault, member
+	if accuse {
+		a.What = actAccuse
+	}
+	return d.decide(a, func(l *Life) (*Window, error) {
+		if accuse {
+			return l.Accuse(number, member, a.Who)
+		}
+		return l.Default(number, member, a.Who)
+	})
+}
+
+// excluded are the members that have defaulted in window number.
+func (d *Desk) excluded(number uint32) []string {
+	life := d.Life()
+	if w, err := life.Find(number); err == nil {
+		return w.Excluded
+	}
+	return nil
+}
+
+// without lets change decide if the window is still netted without the same members.
+func without(number uint32, excluded []string, change func(*Life) (*Window, error)) func(*Life) (*Window, error) {
+	return func(l *Life) (*Window, error) {
+		if w, err := l.Find(number); err == nil && !slices.Equal(w.Excluded, excluded) {
+			return nil, &Refusal{WindowState, "a member was excluded meanwhile"}
+		}
+		return change(l)
+	}
 }
 
 // Confirm holds the bank's file against the instructions. The smallest difference stops
@@ -435,12 +478,13 @@ func (d *Desk) Confirm(a *engine.Act, number uint32, file []byte) error {
 	} else if err := w.wants(Instructed); err != nil {
 		return err
 	}
-	if err := s.Compare(file); err != nil {
+	excluded := d.excluded(number)
+	if err := s.Compare(file, excluded...); err != nil {
 		return &Refusal{ConfirmationDiff, err.Error()}
 	}
 	digest := hashOf(file)
 	a.What, a.Detail = actConfirm, fmt.Sprintf("digest %.16s", digest)
-	return d.decide(a, func(l *Life) (*Window, error) { return l.Confirm(number, digest, a.Who) })
+	return d.decide(a, without(number, excluded, func(l *Life) (*Window, error) { return l.Confirm(number, digest, a.Who) }))
 }
 
 // Finalise takes a confirmed window out of the positions.
@@ -449,8 +493,9 @@ func (d *Desk) Finalise(a *engine.Act, number uint32) error {
 	if err != nil {
 		return err
 	}
-	a.What, a.Postings = actFinalise, s.Postings()
-	return d.decide(a, func(l *Life) (*Window, error) { return l.Finalise(number, a.Who, a.Time) })
+	excluded := d.excluded(number)
+	a.What, a.Postings = actFinalise, s.Postings(excluded...)
+	return d.decide(a, without(number, excluded, func(l *Life) (*Window, error) { return l.Finalise(number, a.Who, a.Time) }))
 }
 
 // Statements writes the statements of window number beside the payments, one window at a

@@ -21,6 +21,8 @@ const (
 	actSeal     = "window.seal"
 	actInstruct = "window.instruct"
 	actConfirm  = "window.confirm"
+	actAccuse   = "window.default_propose"
+	actDefault  = "window.default"
 	actFinalise = "window.finalise"
 )
 

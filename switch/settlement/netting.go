@@ -1,6 +1,8 @@
 package settlement
 
 import (
+	"slices"
+
 	"tongma/switch/ledger"
 	"tongma/switch/payment"
 )
@@ -14,7 +16,12 @@ type Net struct {
 
 // Nets is the multilateral netting of a window: every member in order, those at zero too.
 // The nets sum to zero.
-func (s *Seal) Nets() []Net {
+//
+// Who is excluded has defaulted: the pairs that it is in are unwound, which is to say that
+// they are not netted. What they come to stays in the positions of both sides, a claim of
+// each counterparty on the one that defaulted; what the others owe one another is settled
+// as if it had not been there, so that one default makes no second one.
+func (s *Seal) Nets(excluded ...string) []Net {
 	at := make(map[string]int, len(s.Names))
 	nets := make([]Net, len(s.Names))
 	for i, name := range s.Names {
@@ -22,6 +29,9 @@ func (s *Seal) Nets() []Net {
 	}
 	for i := range s.List {
 		p := &s.List[i]
+		if slices.Contains(excluded, p.A) || slices.Contains(excluded, p.B) {
+			continue
+		}
 		owes := p.Net()
 		nets[at[p.A]].Amount -= owes
 		nets[at[p.B]].Amount += owes
@@ -31,13 +41,13 @@ func (s *Seal) Nets() []Net {
 
 // Postings take a settled window out of the positions: what a member was owed has been
 // paid to it, what it owed it has paid. Each member's two lines are even by themselves.
-func (s *Seal) Postings() []payment.Posting {
+func (s *Seal) Postings(excluded ...string) []payment.Posting {
 	var list []payment.Posting
 	add := func(purpose ledger.Purpose, owner string, amount payment.Fen) {
 		name := ledger.Account{Purpose: purpose, Medium: payment.Commercial, Owner: owner}.String()
 		list = append(list, payment.Posting{Account: name, Amount: amount, Currency: ledger.Currency})
 	}
-	for _, net := range s.Nets() {
+	for _, net := range s.Nets(excluded...) {
 		if net.Amount == 0 {
 			continue
 		}

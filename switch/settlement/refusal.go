@@ -10,6 +10,7 @@ const (
 	WindowState      Code = "window_state"
 	NothingProposed  Code = "nothing_proposed"
 	ConfirmationDiff Code = "confirmation_differs"
+	MemberUnknown    Code = "member_unknown"
 	Busy             Code = "busy"
 	JournalRefused   Code = "journal_unavailable"
 )

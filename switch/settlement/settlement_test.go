@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"tongma/switch/ledger"
 	"tongma/switch/payment"
 )
 
@@ -50,6 +52,68 @@ func TestNetsAreWhatTheBooksSay(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestDefault: without a member the others' nets are what they owe one another, still sum to
+// zero, and what is left in the positions is the claims on the one that defaulted. It takes
+// two persons and new instructions.
+func TestDefault(t *testing.T) {
+	for seed := range uint64(*seedsMax) {
+		s, b, _ := sealed(t, seed, 40)
+		gone := parties[seed%5]
+		sum := payment.Fen(0)
+		claims := map[string]payment.Fen{}
+		for _, p := range s.pairsOf(gone) {
+			claims[p.A] -= p.Net()
+			claims[p.B] += p.Net()
+		}
+		for _, net := range s.Nets(gone) {
+			sum += net.Amount
+			if net.Member == gone && net.Amount != 0 || net.Amount+claims[net.Member] != b.own[net.Member] {
+				t.Errorf("seed %d: without %s %s nets to %d, its book says %d, of it claims %d", seed, gone, net.Member,
+					net.Amount, b.own[net.Member], claims[net.Member])
+			}
+		}
+		if sum != 0 {
+			t.Errorf("seed %d: the nets sum to %d", seed, sum)
+		}
+		if err := b.book.Post(s.Postings(gone)); err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+		for name, claim := range claims {
+			side := ledger.Side{Institution: name}
+			if got := b.book.Standing(side).Position; name != ledger.Switch && got != claim {
+				t.Errorf("seed %d: %s is left with %d, its claims are %d", seed, name, got, claim)
+			}
+		}
+	}
+	l := &Life{Windows: []Window{{Number: 1, State: Instructed}, {Number: 2, State: Open}}}
+	f := func(want Code, step func() (*Window, error)) {
+		t.Helper()
+		before := l.clone()
+		_, err := step()
+		var refusal *Refusal
+		if errors.As(err, &refusal); (err == nil) != (want == "") || err != nil && refusal.Code != want {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		if err != nil && !reflect.DeepEqual(before, *l) {
+			t.Errorf("a refusal changed %+v to %+v", before, *l)
+		}
+	}
+	f(NothingProposed, func() (*Window, error) { return l.Default(1, "elm", "wang") })
+	f("", func() (*Window, error) { return l.Accuse(1, "elm", "li") })
+	f(SamePerson, func() (*Window, error) { return l.Default(1, "elm", "li") })
+	f(NothingProposed, func() (*Window, error) { return l.Default(1, "fir", "wang") })
+	f("", func() (*Window, error) { return l.Default(1, "elm", "wang") })
+	f(WindowState, func() (*Window, error) { return l.Accuse(1, "elm", "li") })
+	f(WindowState, func() (*Window, error) { return l.Confirm(1, Hash{}, "li") }) // To be instructed anew.
+	f("", func() (*Window, error) { return l.Instruct(1, Hash{}, "li") })
+	f("", func() (*Window, error) { return l.Confirm(1, Hash{}, "li") })
+	f(WindowState, func() (*Window, error) { return l.Accuse(1, "fir", "li") }) // The bank has moved the money.
+	f(SamePerson, func() (*Window, error) { return l.Finalise(1, "li", time.Now()) })
+	f("", func() (*Window, error) { return l.Finalise(1, "wang", time.Now()) })
+	f(WindowUnknown, func() (*Window, error) { return l.Finalise(7, "wang", time.Now()) })
+	f(NothingProposed, func() (*Window, error) { return l.Approve("wang", time.Now()) })
 }
 
 // TestFoldGoesOnFromItsState: a fold that was saved and restored at any point seals the

@@ -38,7 +38,10 @@ type Window struct {
 	InstructedBy string      `json:"instructed_by,omitempty"`
 	Instructions Hash        `json:"instructions"` // Digest of the file.
 	ConfirmedBy  string      `json:"confirmed_by,omitempty"`
-	Confirmation Hash        `json:"confirmation"` // Digest of the bank's file.
+	Confirmation Hash        `json:"confirmation"`      // Digest of the bank's file.
+	Accused      string      `json:"accused,omitempty"` // A member that one person says has defaulted.
+	AccusedBy    string      `json:"accused_by,omitempty"`
+	Excluded     []string    `json:"excluded,omitempty"` // Members that have defaulted; see Seal.Nets.
 	FinalisedBy  string      `json:"finalised_by,omitempty"`
 	FinalisedAt  time.Time   `json:"finalised_at,omitzero"`
 }
@@ -138,6 +141,43 @@ func (l *Life) Confirm(number uint32, file Hash, who string) (*Window, error) {
 		return nil, err
 	}
 	w.State, w.ConfirmedBy, w.Confirmation = Confirmed, who, file
+	return w, nil
+}
+
+// Accuse is the first person's word that member does not pay.
+func (l *Life) Accuse(number uint32, member, who string) (*Window, error) {
+	w, err := l.Find(number)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.wants(Instructed, Sealed); err != nil {
+		return nil, err
+	}
+	if slices.Contains(w.Excluded, member) {
+		return nil, &Refusal{WindowState, member + " is excluded already"}
+	}
+	w.Accused, w.AccusedBy = member, who
+	return w, nil
+}
+
+// Default is the second person's word: the window is netted without member, and has to be
+// instructed anew.
+func (l *Life) Default(number uint32, member, who string) (*Window, error) {
+	w, err := l.Find(number)
+	if err != nil {
+		return nil, err
+	}
+	switch err := w.wants(Instructed, Sealed); {
+	case err != nil:
+		return nil, err
+	case w.Accused == "" || w.Accused != member:
+		return nil, &Refusal{NothingProposed, "nobody said that " + member + " has defaulted"}
+	case w.AccusedBy == who:
+		return nil, &Refusal{SamePerson, "who said so cannot approve it"}
+	}
+	w.Excluded = append(slices.Clone(w.Excluded), member)
+	w.State, w.Accused, w.AccusedBy = Sealed, "", ""
+	w.InstructedBy, w.Instructions = "", Hash{}
 	return w, nil
 }
 
