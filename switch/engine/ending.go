@@ -10,20 +10,20 @@ import (
 
 // Ending is the outcome of a payment whose money moved, as the journal holds it.
 type Ending struct {
-	At journal.Position // Of the outcome's record.
-	// Payment has what settlement asks for: ID, Kind, Original, Institution, RequestID,
-	// Amount, Status, Decided and, of the legs, Kind, Medium, Institution and Amount.
-	Payment  payment.Payment
+	At       journal.Position // Of the outcome's record.
+	Payment  payment.Payment  // With its intent's fields; Refunded is not filled.
 	Postings []payment.Posting
 }
 
 // Endings reads blocks in order and tells which payments moved money and what people did
 // between them: what settlement is folded from. It keeps the intents of payments that have
 // no end yet; the zero value begins anywhere, if it is told where to look for older ones.
-//
-// It runs beside the payments on the same processors, so it reads no more of a record than
-// an Ending has.
 type Endings struct {
+	// Brief reads no more than settlement asks for, which runs beside the payments on the same
+	// processors: of a payment ID, Kind, Original, Institution, RequestID, Amount, Status,
+	// Failure and Decided; of its legs Kind, Medium, Institution and Amount.
+	Brief bool
+
 	// Find reads the payment id from the projection, where its intent stands before the
 	// first block that was read. Nil where that is the journal's first.
 	Find func(id payment.ID) (payment.Payment, error)
@@ -35,8 +35,9 @@ type Endings struct {
 
 // intent is one that has no outcome yet.
 type intent struct {
-	id   string
-	body []byte // After the id.
+	id      string
+	body    []byte // After the id.
+	version uint8
 }
 
 // namesMax bounds the names that are kept.
@@ -71,7 +72,7 @@ func (e *Endings) record(record *journal.Record, at journal.Position, v Visitor)
 	case recordIntent:
 		r := reader{body: record.Body}
 		id := r.string()
-		e.open[id] = intent{id, r.body}
+		e.open[id] = intent{id, r.body, record.Version}
 		return r.err
 	case recordOutcome:
 		return e.outcome(record, at, v.Ended)
@@ -100,6 +101,14 @@ func (e *Endings) outcome(record *journal.Record, at journal.Position, ended fun
 	}
 	p := &e.ending.Payment
 	switch {
+	case known && !e.Brief:
+		whole := life{}
+		from := reader{body: begun.body, version: begun.version}
+		if err := fold(&whole, recordIntent, &from); err != nil {
+			return err
+		}
+		*p = whole.Payment
+		p.ID = payment.ID(begun.id)
 	case known:
 		*p = payment.Payment{ID: payment.ID(begun.id), Legs: p.Legs}
 		from := reader{body: begun.body}
@@ -115,6 +124,9 @@ func (e *Endings) outcome(record *journal.Record, at journal.Position, ended fun
 	default:
 		return fmt.Errorf("%w: outcome of %s without its intent", errRecord, id)
 	}
+	if !e.Brief {
+		return e.whole(&r, at, ended)
+	}
 	p.Status, p.Failure = payment.Status(r.byte()), payment.Failure(r.byte())
 	p.Decided = time.Unix(0, r.varint()).UTC()
 	e.legs(p, &r)
@@ -127,6 +139,15 @@ func (e *Endings) outcome(record *journal.Record, at journal.Position, ended fun
 	}
 	e.ending.At = at
 	return ended(&e.ending)
+}
+
+// whole tells an ending with everything that the outcome says.
+func (e *Endings) whole(r *reader, at journal.Position, ended func(*Ending) error) error {
+	l := &life{Payment: e.ending.Payment}
+	if err := fold(l, recordOutcome, r); err != nil || len(l.posted) == 0 {
+		return err
+	}
+	return ended(&Ending{At: at, Payment: l.Payment, Postings: l.posted})
 }
 
 // intent reads the beginning of an intent's body; see appendIntent.

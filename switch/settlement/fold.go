@@ -72,6 +72,7 @@ const nowhere = "0.0"
 // when its close is reached.
 func NewFold(sealed func(*Seal) error) *Fold {
 	f := &Fold{sealed: sealed}
+	f.endings.Brief = true
 	f.begin(1, nowhere, time.Time{})
 	return f
 }

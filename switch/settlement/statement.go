@@ -227,7 +227,7 @@ func (w *statementWriter) read(source Source) error {
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	endings := engine.Endings{Find: source.Find}
+	endings := engine.Endings{Find: source.Find, Brief: true}
 	visitor := engine.Visitor{Ended: func(ended *engine.Ending) error {
 		if !before(after, ended.At) || !before(ended.At, at) {
 			return nil
