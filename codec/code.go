@@ -90,6 +90,14 @@ func (c *Code) add(path, name, value string, at int) {
 	f.Path, f.Name, f.Value, f.Offset, f.Readable = path, name, value, at, ""
 }
 
+// empty makes c say nothing, and keeps its room. It clears in place: a whole value would be
+// made beside it and copied.
+func (c *Code) empty() {
+	fields, deviations, scratch := c.Fields[:0], c.Deviations[:0], c.scratch
+	*c = Code{}
+	c.Fields, c.Deviations, c.scratch = fields, deviations, scratch
+}
+
 // Deviation is one departure from the standard that the profile forgave.
 type Deviation struct {
 	Code    string // Stable word, such as "merchant-city-missing".

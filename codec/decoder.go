@@ -43,7 +43,7 @@ func (d *Decoder) Decode(text string, into *Code) error { return d.DecodeWith(Au
 // or fp and 33 characters, are a payer's code. Only the EMVCo standards have profiles.
 func (d *Decoder) DecodeWith(profile Profile, text string, into *Code) error {
 	text = trimScanner(text)
-	*into = Code{Fields: into.Fields[:0], Deviations: into.Deviations[:0], scratch: into.scratch}
+	into.empty()
 	if profile != Auto && profiles[profile] == nil {
 		return &Error{Code: CodeProfile, Want: fmt.Sprintf("one of %v", Profiles())}
 	}

@@ -59,9 +59,8 @@ func nextParam(query string) (name, value, rest string) {
 }
 
 // decodeLink reads a merchant's link, whose first "://" stands at byte mark, by scheme, host and
-// path. The host is compared without
-// case and must be the whole host: nothing before it, nothing after it, no user, no port, no
-// escapes, no other alphabet.
+// path. The host is compared without case and must be the whole host: nothing before it, nothing
+// after it, no user, no port, no escapes, no other alphabet.
 //
 // The fields are the host, the path with the query, the scheme of the link, then the parts
 // that the rule names; of a part that stands in base64 the offset is that of its first four
