@@ -43,6 +43,7 @@ type Fold struct {
 	transfers []ledger.Transfer
 	text      []byte
 	scratch   []byte
+	times     stamp
 	last      journal.Position
 	chain     Hash
 	sealed    func(*Seal) error
@@ -132,7 +133,7 @@ func (f *Fold) row(r *row) error {
 	} else {
 		to.BtoA += r.Amount
 	}
-	f.text = r.appendTo(f.text[:0])
+	f.text = r.appendTo(f.text[:0], &f.times)
 	var leaf Hash
 	leaf, f.scratch = leafOf(f.scratch, f.text)
 	to.Tree.Add(leaf)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -65,6 +66,7 @@ type statement struct {
 	free   chan []byte
 	done   chan error
 	digest hash.Hash
+	whole  bool // All of it was written; set before full is closed.
 }
 
 // bufferBytes is how much text is handed over at once.
@@ -83,17 +85,27 @@ func newStatement(path, kind, member string) (*statement, error) {
 	}
 	s.free <- nil
 	s.free <- nil
-	go func() {
-		var err error
-		for text := range s.full {
-			if err == nil {
-				_, err = packed.Write(text)
-			}
-			s.free <- text[:0]
-		}
-		s.done <- errors.Join(err, packed.Close(), file.Close())
-	}()
+	go func() { s.done <- errors.Join(s.pack(packed), packed.Close(), file.Close()) }()
 	return s, nil
+}
+
+// pack is the life of the packing goroutine. The trailer is its own to write: it knows the
+// digest of what stands before.
+func (s *statement) pack(packed io.Writer) error {
+	var err error
+	for text := range s.full {
+		s.digest.Write(text)
+		if err == nil {
+			_, err = packed.Write(text)
+		}
+		s.free <- text[:0]
+	}
+	if err != nil || !s.whole {
+		return err
+	}
+	s.digest.Sum(s.Digest[:0])
+	_, err = fmt.Fprintf(packed, "T,%d,%d,%d,%s\n", s.Rows, s.Out, s.In, s.Digest)
+	return err
 }
 
 // write appends text and hands the buffer over when it is full.
@@ -105,7 +117,6 @@ func (s *statement) write(text []byte) {
 }
 
 func (s *statement) handOver() {
-	s.digest.Write(s.buffer)
 	s.full <- s.buffer
 	s.buffer = <-s.free
 }
@@ -119,8 +130,7 @@ func (s *statement) count(out, in payment.Fen) {
 // close writes the trailer and waits until the file is whole.
 func (s *statement) close() error {
 	s.handOver()
-	s.digest.Sum(s.Digest[:0])
-	s.full <- fmt.Appendf(s.buffer, "T,%d,%d,%d,%s\n", s.Rows, s.Out, s.In, s.Digest)
+	s.whole = true
 	close(s.full)
 	return <-s.done
 }
@@ -186,6 +196,7 @@ type statementWriter struct {
 	files     map[string][]*statement // By member, in the order of statementKinds.
 	transfers []ledger.Transfer
 	text      []byte
+	times     stamp
 }
 
 func (w *statementWriter) open(directory string) error {
@@ -236,17 +247,38 @@ func (w *statementWriter) read(source Source) error {
 		w.transfers, err = rows(w.transfers, ended, w.row)
 		return err
 	}}
-	err := source.Log.Read(max(after.Sequence, 1), func(b *journal.Block) error {
-		if b.Sequence > at.Sequence {
-			return errRead
+	blocks, ended := make(chan *journal.Block, blocksAhead), make(chan struct{})
+	var readErr error
+	go func() {
+		defer close(blocks)
+		readErr = source.Log.Read(max(after.Sequence, 1), func(b *journal.Block) error {
+			if b.Sequence > at.Sequence {
+				return errRead
+			}
+			select {
+			case blocks <- b:
+				return nil
+			case <-ended:
+				return errRead
+			}
+		})
+	}()
+	var err error
+	for b := range blocks {
+		if err == nil {
+			if err = endings.Block(b, visitor); err != nil {
+				close(ended)
+			}
 		}
-		return endings.Block(b, visitor)
-	})
-	if errors.Is(err, errRead) {
-		return nil
 	}
-	return err
+	if errors.Is(readErr, errRead) {
+		readErr = nil
+	}
+	return errors.Join(err, readErr)
 }
+
+// blocksAhead is how many blocks are read from the journal before they are needed.
+const blocksAhead = 8
 
 func before(a, b journal.Position) bool {
 	return a.Sequence < b.Sequence || a.Sequence == b.Sequence && a.Offset < b.Offset
@@ -261,7 +293,7 @@ func (w *statementWriter) row(r *row) error {
 	if r.Fee {
 		kind = 1
 	}
-	w.text = r.appendTo(w.text[:0])
+	w.text = r.appendTo(w.text[:0], &w.times)
 	payer[kind].write(w.text)
 	payer[kind].count(r.Amount, 0)
 	payee[kind].write(w.text)
