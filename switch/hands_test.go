@@ -17,18 +17,9 @@ var impatient = strings.NewReplacer("resolve_max: 30s", "resolve_max: 1s", "canc
 // TestPeopleDecide takes payments whose institution stays silent through people's hands with
 // the real binary: listed, proposed by one, decided by another, there after a kill.
 func TestPeopleDecide(t *testing.T) {
-	file, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	bank := &stage.Member{ID: "harbourbank", Extra: impatient}
-	net := stage.New(t.TempDir(), file)
-	t.Cleanup(func() {
-		if err := net.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := net.Add(bank, nil, "silent=1000"); err != nil {
+	net := staged(t, bank)
+	if err := bank.Set("/paper/faults", "silent=1000"); err != nil {
 		t.Fatal(err)
 	}
 	lines, address := people(t, net.Directory, "li", "wang")
@@ -39,7 +30,7 @@ func TestPeopleDecide(t *testing.T) {
 		t.Helper()
 		args = append(append([]string{"payment"}, args...), "--admin", "http://"+address, "--as", who,
 			"--key-file", filepath.Join(net.Directory, who+".key"))
-		out, err := exec.Command(file, args...).CombinedOutput()
+		out, err := exec.Command(net.Binary, args...).CombinedOutput()
 		if (err == nil) != wantOK {
 			t.Fatalf("%v as %s: %v\n%s", args, who, err, out)
 		}

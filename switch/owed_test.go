@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,24 +14,9 @@ import (
 // TestCallersAreTold: a caller that was told "unknown" hears the outcome; what it does not
 // acknowledge it hears after a kill, and what it was told at once it does not hear again.
 func TestCallersAreTold(t *testing.T) {
-	file, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	net := stage.New(t.TempDir(), file)
-	net.Stderr = os.Stderr
-	t.Cleanup(func() {
-		if err := net.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	bank := &stage.Member{ID: "harbourbank", Extra: quick}
 	shop := &stage.Member{ID: "corneracquirer", Extra: "    outcomes: true\n    query_deadline: 500ms\n    retries_max: 0\n"}
-	for _, m := range []*stage.Member{bank, shop} {
-		if err := net.Add(m, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
+	net := staged(t, bank, shop)
 	const settings = "engine: {answer_max: 200ms}"
 	if err := net.StartSwitch(settings); err != nil {
 		t.Fatal(err)

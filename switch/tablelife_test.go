@@ -41,22 +41,7 @@ func people(t *testing.T, directory string, names ...string) (lines, address str
 // refused to its own author, approved, tried on a share, active, there after a kill,
 // rolled back; and every act stands in the journal.
 func TestTableLife(t *testing.T) {
-	file, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	net := stage.New(t.TempDir(), file)
-	net.Stderr = os.Stderr
-	t.Cleanup(func() {
-		if err := net.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, id := range []string{"harbourbank", "kitewallet"} {
-		if err := net.Add(&stage.Member{ID: id}, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
+	net := staged(t, &stage.Member{ID: "harbourbank"}, &stage.Member{ID: "kitewallet"})
 	lines, address := people(t, net.Directory, "li", "wang")
 	if err := net.StartSwitch(lines); err != nil {
 		t.Fatal(err)
@@ -65,7 +50,7 @@ func TestTableLife(t *testing.T) {
 		t.Helper()
 		args = append([]string{"route", verb, "--admin", "http://" + address, "--as", who,
 			"--key-file", filepath.Join(net.Directory, who+".key")}, args...)
-		out, err := exec.Command(file, args...).CombinedOutput()
+		out, err := exec.Command(net.Binary, args...).CombinedOutput()
 		if (err == nil) != wantOK {
 			t.Fatalf("route %s as %s: %v\n%s", verb, who, err, out)
 		}
@@ -149,7 +134,7 @@ func TestTableLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	verifyJournal(t, net)
-	out, err := exec.Command(file, "route", "replay", "--table", draft, "--register", filepath.Join(net.Directory, "register.yaml"),
+	out, err := exec.Command(net.Binary, "route", "replay", "--table", draft, "--register", filepath.Join(net.Directory, "register.yaml"),
 		filepath.Join(net.Directory, "journal")).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "from harbourbank to kitewallet") || !strings.Contains(string(out), "on 360 payments of 36000 fen") {
 		t.Errorf("replay: %v\n%s", err, out)

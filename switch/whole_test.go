@@ -37,8 +37,18 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// network is a stage with two institutions, one of them pipelined, and a switch.
+// network is a stage with institutions and a switch.
 func network(t *testing.T, configuration string, members ...*stage.Member) *stage.Stage {
+	t.Helper()
+	net := staged(t, members...)
+	if err := net.StartSwitch(configuration); err != nil {
+		t.Fatal(err)
+	}
+	return net
+}
+
+// staged is a stage with institutions, and no switch yet.
+func staged(t *testing.T, members ...*stage.Member) *stage.Stage {
 	t.Helper()
 	file, err := binary()
 	if err != nil {
@@ -55,9 +65,6 @@ func network(t *testing.T, configuration string, members ...*stage.Member) *stag
 		if err := net.Add(m, nil); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := net.StartSwitch(configuration); err != nil {
-		t.Fatal(err)
 	}
 	return net
 }
