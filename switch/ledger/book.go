@@ -109,14 +109,21 @@ func (b *Book) Settle(p, original *payment.Payment) []payment.Posting {
 	m := moved(p, original)
 	b.hold(&m, -1)
 	b.lines = b.lines[:0]
+	// What stands in the lines of positions is entered here, by side: a hot pair of accounts
+	// is in every payment, and finding it again by its name would cost more than all else.
+	var sums [2]payment.Fen
 	for _, move := range m.all() {
 		if move.Amount != 0 {
-			b.add(b.side(move.Side).position, move.Amount)
+			side := b.side(move.Side)
+			b.add(side.position, move.Amount)
+			side.Position += move.Amount
+			sums[move.Side.Medium] += move.Amount
 		}
 	}
+	entered := len(b.lines)
 	b.fee(p, original)
-	if err := b.Post(b.lines); err != nil {
-		panic(err) // Each move has its counterpart; a fee has its payer.
+	if err := b.Post(b.lines[entered:]); err != nil || sums != [2]payment.Fen{} {
+		panic(errors.Join(ErrUnbalanced, err)) // Each move has its counterpart; a fee has its payer.
 	}
 	return b.lines
 }
