@@ -154,7 +154,7 @@ func (j *job) prepare(left, right *Side) error {
 		return err
 	}
 	bits := uint(partitionBits)
-	for bits < 12 && bytesMax>>bits > blockBytes {
+	for bits < 12 && bytesMax>>bits > partitionBytes {
 		bits++
 	}
 	chunkBytes := chunkEntries * entryBytes
@@ -182,6 +182,8 @@ func (j *job) prepare(left, right *Side) error {
 }
 
 const (
+	partitionBytes = 1 << 20 // Of a side's files to one partition: its join then fits in a cache.
+
 	fixedBytes   = 96 << 20 // Buffers, tables of the join, findings, the program itself.
 	joinRowBytes = 64       // What a row takes while its set is joined, about.
 )
@@ -191,7 +193,7 @@ func (j *job) newWorker(chunks int64, most int) *worker {
 	w := &worker{job: j, found: list(), opened: list(), pairs: list()}
 	w.arena.limit = chunks
 	for side := range w.shards {
-		w.shards[side] = &shard{chunks: make([][][]entry, j.sections())}
+		w.shards[side] = newShard(j.sections())
 	}
 	return w
 }
@@ -370,7 +372,7 @@ func (j *job) partition(number int) *set {
 	s := &set{}
 	for side := range s.sides {
 		for _, w := range j.workers {
-			chunks := w.shards[side].chunks[number]
+			chunks := w.shards[side].chunks(number)
 			if len(chunks) == 0 {
 				continue
 			}
@@ -400,8 +402,8 @@ func (j *job) feed() error {
 		lists = append(lists, &own)
 		w.opened = findings{folder: own.folder, max: own.max}
 		for side := range w.shards {
-			clear(w.shards[side].chunks)
-			w.shards[side].rows, w.shards[side].stretch = 0, stretch{}
+			w.shards[side].clear()
+			w.shards[side].stretch = stretch{}
 		}
 	}
 	j.progress.begin("reading open rows for "+j.plan.Rules[j.rule].Name, 0)

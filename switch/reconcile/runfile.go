@@ -50,11 +50,10 @@ func (w *worker) flush(side int) error {
 		return fmt.Errorf("reconcile: cannot spill: %w", err)
 	}
 	w.job.addRun(side, run)
-	for i, chunks := range s.chunks {
-		w.arena.give(chunks)
-		s.chunks[i] = chunks[:0]
+	for section := range s.open {
+		w.arena.give(s.chunks(section))
 	}
-	s.rows = 0
+	s.clear()
 	if kept { // What was counted is in the file now.
 		s.stretch = stretch{Totals: make([]Total, len(s.Totals))}
 	}
@@ -62,7 +61,7 @@ func (w *worker) flush(side int) error {
 }
 
 func writeRun(file *os.File, s *shard, kept bool) (*runFile, error) {
-	run := &runFile{file: file, begin: make([]int64, 0, len(s.chunks)+1)}
+	run := &runFile{file: file, begin: make([]int64, 0, len(s.open)+1)}
 	sum := xxh3.New()
 	buffered := bufio.NewWriterSize(file, 1<<20)
 	out := io.Writer(buffered)
@@ -70,9 +69,9 @@ func writeRun(file *os.File, s *shard, kept bool) (*runFile, error) {
 		out = io.MultiWriter(buffered, sum)
 	}
 	at := int64(0)
-	for _, chunks := range s.chunks {
+	for section := range s.open {
 		run.begin = append(run.begin, at)
-		for _, chunk := range chunks {
+		for _, chunk := range s.chunks(section) {
 			n, err := out.Write(entryMemory(chunk))
 			if err != nil {
 				return nil, err

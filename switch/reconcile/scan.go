@@ -11,14 +11,36 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// shard is what one worker found on one side since its last flush: per partition,
-// chunks of entries in ascending order of position.
+// shard is what one worker found on one side since its last flush: per section, chunks of
+// entries in ascending order of position. The chunk that is being filled lies apart, so
+// that adding an entry takes no way round.
 type shard struct {
 	stretch
-	chunks [][][]entry
-	rows   int64 // In chunks.
+	full [][][]entry
+	open [][]entry
+	rows int64 // In chunks.
 
 	content []byte // Of the row at hand.
+}
+
+func newShard(sections int) *shard {
+	return &shard{full: make([][][]entry, sections), open: make([][]entry, sections)}
+}
+
+// chunks lists a section's chunks.
+func (s *shard) chunks(section int) [][]entry {
+	full := s.full[section]
+	if open := s.open[section]; len(open) > 0 {
+		return append(full[:len(full):len(full)], open)
+	}
+	return full
+}
+
+// clear forgets the chunks.
+func (s *shard) clear() {
+	clear(s.full)
+	clear(s.open)
+	s.rows = 0
 }
 
 // stretch is what a worker counted over the blocks that it read: kept beside its entries
@@ -44,19 +66,19 @@ type trailer struct {
 }
 
 // add takes an entry; false asks for a flush first.
-func (s *shard) add(a *arena, partition int, e entry) bool {
-	chunks := s.chunks[partition]
-	last := len(chunks) - 1
-	if last < 0 || len(chunks[last]) == cap(chunks[last]) {
+func (s *shard) add(a *arena, section int, e entry) bool {
+	open := s.open[section]
+	if len(open) == cap(open) {
 		chunk := a.take()
 		if chunk == nil {
 			return false
 		}
-		chunks = append(chunks, chunk)
-		s.chunks[partition] = chunks
-		last++
+		if len(open) > 0 {
+			s.full[section] = append(s.full[section], open)
+		}
+		open = chunk
 	}
-	chunks[last] = append(chunks[last], e)
+	s.open[section] = append(open, e)
 	s.rows++
 	return true
 }
