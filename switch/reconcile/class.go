@@ -46,6 +46,18 @@ var classActions = [classCount]string{
 	RefundOrphan:    "find the original before money goes back",
 }
 
+// classRepairs are the actions as one word each, for programs: query (the institution), wait
+// (a cycle), adjust (an entry that two persons approve), record (a variance), hold (a row),
+// ask (the other side for data), review (by people).
+var classRepairs = [classCount]string{
+	Long: "query", Short: "wait", AmountDiffers: "adjust", FeeDiffers: "record", StatusDiffers: "query",
+	CurrencyDiffers: "review", PartyDiffers: "review", CutOff: "wait", OtherDiffers: "review",
+	DuplicateLeft: "hold", DuplicateRight: "hold", BatchDiffers: "ask", RefundOrphan: "review",
+}
+
+// Repair is the action as one word, for programs.
+func (c Class) Repair() string { return classRepairs[c] }
+
 // Action is what is proposed for a difference of this class; nothing is done by itself.
 func (c Class) Action() string { return classActions[c] }
 

@@ -24,7 +24,7 @@ type Output struct {
 	pairs  *csv.Writer
 }
 
-var discrepancyColumns = []string{"class", "rule", "amount_fen", "difference_fen", "age_days", "action",
+var discrepancyColumns = []string{"class", "rule", "amount_fen", "difference_fen", "age_days", "repair", "action",
 	"left_file", "left_offset", "left", "right_file", "right_offset", "right"}
 
 var pairColumns = []string{"rule", "left_file", "left_offset", "left_amount_fen",
@@ -70,7 +70,7 @@ func (o *Output) create(name string) (io.Writer, error) {
 // Discrepancy writes one difference.
 func (o *Output) Discrepancy(d *Discrepancy) error {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	cells := []string{d.Class, d.Rule, number(d.Amount), number(d.Difference), strconv.Itoa(d.AgeDays), d.Action}
+	cells := []string{d.Class, d.Rule, number(d.Amount), number(d.Difference), strconv.Itoa(d.AgeDays), d.Repair, d.Action}
 	for _, line := range []*Line{d.Left, d.Right} {
 		if line == nil {
 			cells = append(cells, "", "", "")

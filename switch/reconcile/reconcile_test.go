@@ -96,6 +96,14 @@ func TestEachDifferenceHasItsClass(t *testing.T) {
 	f(row()+row(), row()+row(), "")
 }
 
+func TestEveryClassHasItsWords(t *testing.T) {
+	for c := Long; int(c) < classCount; c++ {
+		if c.String() == "" || c.Action() == "" || c.Repair() == "" {
+			t.Errorf("class %d is %q, %q, %q", c, c, c.Action(), c.Repair())
+		}
+	}
+}
+
 func TestBadLinesAreCountedAndLimited(t *testing.T) {
 	good := "A,1.00,0,156,S,20261124,M\n"
 	bad := "B,1.005,0,156,S,20261124,M\nC,1\nD,1.00,0,156,\"S,20261124,M\n" +

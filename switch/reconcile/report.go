@@ -39,6 +39,7 @@ type Discrepancy struct {
 	Amount     int64       `json:"amount"`     // Of the left row, or of the right when there is no left; in a batch, of the item.
 	Difference int64       `json:"difference"` // Right minus left: of fees in class fee, else of amounts; 0 for items of a batch.
 	AgeDays    int         `json:"age_days"`
+	Repair     string      `json:"repair"` // The action as one word, for programs.
 	Action     string      `json:"action"`
 	Candidates []Candidate `json:"candidates,omitempty"`
 }
@@ -263,7 +264,7 @@ func (r *report) finding(f finding) error {
 			f.class = CutOff
 		}
 	}
-	d.Class, d.Action = f.class.String(), f.class.Action()
+	d.Class, d.Repair, d.Action = f.class.String(), f.class.Repair(), f.class.Action()
 	byRight := f.class == BatchDiffers && r.job.plan.Rules[f.rule].Many == "right"
 	if d.Amount = amounts[1]; d.Left != nil && !byRight {
 		d.Amount = amounts[0]
