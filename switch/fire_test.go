@@ -51,7 +51,7 @@ func TestCutOffUnderFire(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines, address := people(t, net.Directory, "li", "wang")
-	lines += "\nengine: {snapshot_blocks: 50}\n" +
+	lines += "\nengine: {snapshot_blocks: 50}\nsettlement: {keep_blocks: 30}\n" +
 		"fees:\n  rules: [{id: all, rate_ppm: 3800, min_fen: 1, shares: [{institution: issuer, ppm: 450000}]}]\n"
 	if err := net.StartSwitch(lines); err != nil {
 		t.Fatal(err)

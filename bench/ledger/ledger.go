@@ -43,6 +43,7 @@ type result struct {
 	PostgresPerS float64 `json:"postgres_per_s"` // 0 where it was skipped.
 	Ratio        float64 `json:"ratio_postgres"`
 	CPU          float64 `json:"cpu_us"` // Processor time of a payment, callers included.
+	Cores        float64 `json:"cores"`  // Of the machine's, what others left to this process.
 
 	WindowPayments int     `json:"window_payments"`
 	SealS          float64 `json:"seal_s"`       // From the cut to the sealed close.
@@ -100,7 +101,7 @@ func (o *options) measure() error {
 		defer pprof.StopCPUProfile()
 	}
 	var rates []float64
-	spent := cpu()
+	spent, began := cpu(), time.Now()
 	var latencies []time.Duration
 	for round := range o.rounds {
 		rate, took, err := o.round(filepath.Join(directory, fmt.Sprint(round)))
@@ -110,10 +111,12 @@ func (o *options) measure() error {
 		fmt.Printf("round %d   engine, journal and ledger %9.0f payments/s\n", round+1, rate)
 		rates, latencies = append(rates, rate), append(latencies, took...)
 	}
-	spent = (cpu() - spent) / time.Duration(o.rounds*o.payments)
-	fmt.Printf("%s of processor time for each payment, callers included\n", spent)
+	spent = cpu() - spent
+	cores := spent.Seconds() / time.Since(began).Seconds()
+	spent /= time.Duration(o.rounds * o.payments)
+	fmt.Printf("%s of processor time for each payment, callers included; this process had %.2f cores\n", spent, cores)
 	slices.Sort(latencies)
-	r := result{CPU: float64(spent) / 1000, PaymentsPerS: median(rates), Clients: o.clients, Rounds: o.rounds,
+	r := result{CPU: float64(spent) / 1000, Cores: cores, PaymentsPerS: median(rates), Clients: o.clients, Rounds: o.rounds,
 		P50: at(latencies, 50), P99: at(latencies, 99)}
 	if o.postgres {
 		r.PostgresPerS, err = transfers(filepath.Join(directory, "postgres"), o.seconds)

@@ -32,7 +32,7 @@ func (o *options) window(directory string) (r windowResult, err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 	desk, err := settlement.OpenDesk(settlement.Options{Engine: e, Log: store, Settings: store,
 		Members:   func() []string { return []string{"bank", "till"} },
-		Timetable: settlement.Timetable{SettleAfter: 1, Statements: directory}, Logger: zap.NewNop()})
+		Timetable: settlement.Timetable{SettleAfter: 1, Statements: directory, KeepBlocks: 20_000}, Logger: zap.NewNop()})
 	if err != nil {
 		return r, err
 	}

@@ -73,7 +73,6 @@ func numbered(prefix string, number uint32) string { return fmt.Sprintf("%s%08d"
 
 const (
 	followEvery = 200 * time.Millisecond // How far the fold may lag behind the journal.
-	keepBlocks  = 20_000                 // A kept fold for so many blocks.
 	sealMax     = 20 * time.Second       // How long who closes a window waits for its seal.
 )
 
@@ -202,7 +201,7 @@ func (d *Desk) advance() error {
 	d.mu.Lock()
 	d.opened = later(d.opened, d.fold.Opened)
 	d.mu.Unlock()
-	if err == nil && d.fold.Sequence-d.saved >= keepBlocks {
+	if err == nil && d.fold.Sequence-d.saved >= uint64(d.options.Timetable.KeepBlocks) {
 		return d.keep()
 	}
 	return err

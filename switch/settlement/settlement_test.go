@@ -335,7 +335,7 @@ func TestCalendar(t *testing.T) {
 	f("2025-10-04 12:00", 1, "2025-10-10")
 	f("2025-09-28 00:10", 0, "2025-09-28")
 
-	table := Timetable{CutOffs: []string{"23:30", "11:00"}, SettleAfter: 1, Statements: "s"}
+	table := Timetable{CutOffs: []string{"23:30", "11:00"}, SettleAfter: 1, Statements: "s", KeepBlocks: 1}
 	if err := table.Validate(); err != nil {
 		t.Error(err)
 	}

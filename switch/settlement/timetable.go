@@ -13,10 +13,13 @@ type Timetable struct {
 	SettleAfter int      `yaml:"settle_after"` // Business days from the cut-off to the value date: 1 is T+1.
 	Calendar    string   `yaml:"calendar"`     // File of holidays and workdays, YAML; empty for weekends alone.
 	Statements  string   `yaml:"statements"`   // Directory that statements are written to.
+	KeepBlocks  int      `yaml:"keep_blocks"`  // The fold is kept once in so many blocks, so that a start reads the journal from there.
 }
 
 // DefaultTimetable closes by hand and settles a business day later.
-func DefaultTimetable() Timetable { return Timetable{SettleAfter: 1, Statements: "statements"} }
+func DefaultTimetable() Timetable {
+	return Timetable{SettleAfter: 1, Statements: "statements", KeepBlocks: 20_000}
+}
 
 // settleAfterMax bounds the days to the value date.
 const settleAfterMax = 10
@@ -31,6 +34,9 @@ func (t *Timetable) Validate() error {
 	}
 	if t.SettleAfter < 0 || t.SettleAfter > settleAfterMax {
 		faults = append(faults, fmt.Errorf("settlement: settle_after is %d, want 0 to %d", t.SettleAfter, settleAfterMax))
+	}
+	if t.KeepBlocks <= 0 {
+		faults = append(faults, errors.New("settlement: keep_blocks is not above zero"))
 	}
 	if t.Statements == "" {
 		faults = append(faults, errors.New("settlement: statements names no directory"))
