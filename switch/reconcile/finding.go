@@ -16,7 +16,8 @@ type finding struct {
 }
 
 func (f finding) compare(g finding) int {
-	return cmp.Or(cmp.Compare(uint64(f.left), uint64(g.left)), cmp.Compare(f.right, g.right))
+	return cmp.Or(cmp.Compare(uint64(f.left), uint64(g.left)), cmp.Compare(f.right, g.right),
+		cmp.Compare(f.class, g.class), cmp.Compare(f.rule, g.rule))
 }
 
 const findingBytes = int64(unsafe.Sizeof(finding{}))
@@ -93,6 +94,9 @@ func (r *findingRun) next() (*finding, error) {
 	return &r.ready[0], nil
 }
 
+// skip takes the finding that next returned.
+func (r *findingRun) skip() { r.ready = r.ready[1:] }
+
 // inOrder calls fn with the findings of all lists in their order: by the position of the
 // left row, then of right rows that have no left one.
 func inOrder(lists []*findings, fn func(finding) error) error {
@@ -106,25 +110,5 @@ func inOrder(lists []*findings, fn func(finding) error) error {
 	}
 	slices.SortFunc(rest, finding.compare)
 	runs = append(runs, &findingRun{ready: rest})
-	for {
-		var first *finding
-		from := 0
-		for i, run := range runs {
-			f, err := run.next()
-			if err != nil {
-				return err
-			}
-			if f != nil && (first == nil || f.compare(*first) < 0) {
-				first, from = f, i
-			}
-		}
-		if first == nil {
-			return nil
-		}
-		taken := *first
-		runs[from].ready = runs[from].ready[1:]
-		if err := fn(taken); err != nil {
-			return err
-		}
-	}
+	return mergeInto(runs, func(a, b *finding) bool { return a.compare(*b) < 0 }, fn)
 }

@@ -58,36 +58,12 @@ func readEntries(file *os.File, into []entry, at int64) error {
 	return nil
 }
 
+// skip takes the entry that next returned.
+func (s *strand) skip() { s.ready = s.ready[1:] }
+
 // merge calls fn with the entries of all strands in ascending order of position.
 func merge(strands []*strand, fn func(entry) error) error {
-	open := append([]*strand(nil), strands...)
-	for {
-		var first *entry
-		from := 0
-		for i := 0; i < len(open); {
-			e, err := open[i].next()
-			if err != nil {
-				return err
-			}
-			if e == nil {
-				open[i] = open[len(open)-1]
-				open = open[:len(open)-1]
-				continue
-			}
-			if first == nil || e.position() < first.position() {
-				first, from = e, i
-			}
-			i++
-		}
-		if first == nil {
-			return nil
-		}
-		taken := *first
-		open[from].ready = open[from].ready[1:]
-		if err := fn(taken); err != nil {
-			return err
-		}
-	}
+	return mergeInto(strands, func(a, b *entry) bool { return a.position() < b.position() }, fn)
 }
 
 // spool gathers entries in the order given: in chunks while the arena has some, then in a
