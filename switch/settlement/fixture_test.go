@@ -69,7 +69,7 @@ func (b *books) ending(at journal.Position) *engine.Ending {
 }
 
 // sealed is a window of n payments with the rows that are in it.
-func sealed(t *testing.T, seed uint64, n int) (*Seal, *books, []*engine.Ending) {
+func sealed(t testing.TB, seed uint64, n int) (*Seal, *books, []*engine.Ending) {
 	t.Helper()
 	f, b := NewFold(nil), newBooks(seed)
 	f.Opened = time.Unix(1e9, 0)
@@ -90,7 +90,7 @@ func sealed(t *testing.T, seed uint64, n int) (*Seal, *books, []*engine.Ending) 
 }
 
 // write writes the statements of s from its endings.
-func write(t *testing.T, s *Seal, list []*engine.Ending) string {
+func write(t testing.TB, s *Seal, list []*engine.Ending) string {
 	t.Helper()
 	directory := t.TempDir()
 	w := statementWriter{seal: s, files: map[string][]*statement{}}

@@ -191,7 +191,7 @@ func TestStatementsProve(t *testing.T) {
 	}
 }
 
-func unpacked(t *testing.T, name string) []byte {
+func unpacked(t testing.TB, name string) []byte {
 	t.Helper()
 	file, err := os.Open(name)
 	if err != nil {

@@ -48,13 +48,13 @@ func Verify(statement io.Reader, c *Close) (Verified, error) {
 	if err := c.Check(); err != nil {
 		return Verified{}, err
 	}
-	in := bufio.NewReaderSize(statement, 1<<20)
+	in := bufio.NewReaderSize(statement, 256<<10)
 	if magic, _ := in.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		unpacked, err := gzip.NewReader(in)
 		if err != nil {
 			return Verified{}, fault(1, faultMalformed, "is no gzip: %v", err)
 		}
-		in = bufio.NewReaderSize(unpacked, 1<<20)
+		in = bufio.NewReaderSize(unpacked, 256<<10)
 	}
 	v := verifier{close: c, sums: map[string]*sums{}, digest: sha256.New()}
 	for {
