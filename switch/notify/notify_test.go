@@ -55,6 +55,17 @@ func (d *desk) Announce(_ context.Context, p *payment.Payment) error {
 	return nil
 }
 
+// stand is how things stand: who heard what, what is owed, how often was tried.
+func (d *desk) stand() (heard []payment.ID, owed map[string][]payment.ID, tries int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	owed = map[string][]payment.ID{}
+	for caller, list := range d.owed {
+		owed[caller] = slices.Clone(list)
+	}
+	return slices.Clone(d.heard), owed, d.tries
+}
+
 // TestEverythingOwedIsTold: what an earlier run left, what comes while it runs, and what is
 // not acknowledged at first, without holding up the rest or another caller.
 func TestEverythingOwedIsTold(t *testing.T) {
@@ -66,13 +77,14 @@ func TestEverythingOwedIsTold(t *testing.T) {
 		n := New([]string{"shop", "wallet"}, d, limits, zap.NewNop())
 		n.Start(d)
 		synctest.Wait()
-		if got := fmt.Sprint(d.heard); got != "[P1 P3]" && got != "[P1]" {
+		heard, owed, _ := d.stand()
+		if got := fmt.Sprint(heard); got != "[P1 P3]" && got != "[P1]" {
 			t.Errorf("at once heard %s", got)
 		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if len(d.owed["shop"]) != 0 || len(d.heard) != 3 || d.heard[0] != "P1" {
-			t.Errorf("heard %v, the shop is still owed %v", d.heard, d.owed["shop"])
+		if heard, owed, _ = d.stand(); len(owed["shop"]) != 0 || len(heard) != 3 || heard[0] != "P1" {
+			t.Errorf("heard %v, the shop is still owed %v", heard, owed["shop"])
 		}
 		d.mu.Lock()
 		d.owed["shop"] = append(d.owed["shop"], "P4")
@@ -80,16 +92,17 @@ func TestEverythingOwedIsTold(t *testing.T) {
 		n.Owed("shop")
 		n.Owed("stranger")
 		synctest.Wait()
-		if d.heard[len(d.heard)-1] != "P4" {
-			t.Errorf("heard %v, want P4 at once", d.heard)
+		heard, _, before := d.stand()
+		if heard[len(heard)-1] != "P4" {
+			t.Errorf("heard %v, want P4 at once", heard)
 		}
-		before := d.tries
 		time.Sleep(10 * time.Minute)
-		if tries := d.tries - before; tries < 8 || tries > 12 {
+		_, _, tries := d.stand()
+		if tries -= before; tries < 8 || tries > 12 {
 			t.Errorf("a caller that never acknowledges is asked %d times in ten minutes, want about one a minute", tries)
 		}
 		n.Stop()
-		if len(d.owed["wallet"]) != 1 {
+		if _, owed, _ = d.stand(); len(owed["wallet"]) != 1 {
 			t.Error("what was never acknowledged is not owed any more")
 		}
 	})
