@@ -89,7 +89,7 @@ func TestReconcileCommand(t *testing.T) {
 	if text, code = run("--rules", same, "--left", ours, "--right", ours); code != 0 {
 		t.Errorf("a file against itself gave exit code %d: %s", code, text)
 	}
-	if text, code = run("--rules", same, "--left", ours, "--right", theirs); code != 1 || !strings.Contains(text, `no column "payment"`) {
+	if text, code = run("--rules", same, "--left", ours, "--right", theirs); code != 1 || !strings.Contains(text, `no column "amount_fen"`) {
 		t.Errorf("a file of another layout gave exit code %d: %s", code, text)
 	}
 }

@@ -47,6 +47,9 @@ func (d *desk) begin(ctx *fasthttp.RequestCtx) {
 
 // handle finds what a path and method ask for.
 func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
+	if ctx.ConnRequestNum() == 1 {
+		g.unused.Delete(ctx.Conn())
+	}
 	d := g.desks.Get().(*desk)
 	d.begin(ctx)
 	d.guarded()

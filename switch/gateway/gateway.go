@@ -118,6 +118,7 @@ type Gateway struct {
 	desks   sync.Pool // Of *desk.
 	rates   sync.Map  // *rate.Limiter by institution.
 	known   *known
+	unused  sync.Map // net.Conn that was opened and has brought no request yet.
 }
 
 // New makes a gateway; Serve sets it going.
@@ -144,6 +145,7 @@ func New(options Options) (*Gateway, error) {
 		CloseOnShutdown:               true,
 		DisablePreParseMultipartForm:  true,
 		Logger:                        silent{},
+		ConnState:                     g.note,
 	}
 	return g, nil
 }
@@ -159,7 +161,31 @@ func (g *Gateway) Serve(listener net.Listener) error { return g.server.Serve(lis
 
 // Shutdown takes no more connections and waits until what came in has been answered, or
 // ctx is done.
-func (g *Gateway) Shutdown(ctx context.Context) error { return g.server.ShutdownWithContext(ctx) }
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	// A connection that was opened and never used counts as one at work until its time-out:
+	// callers' pools open some to spare. What was on its way has come in by then.
+	timer := time.AfterFunc(unusedMax, func() {
+		g.unused.Range(func(conn, _ any) bool {
+			_ = conn.(net.Conn).Close() // Nobody waits for an answer on it.
+			return true
+		})
+	})
+	defer timer.Stop()
+	return g.server.ShutdownWithContext(ctx)
+}
+
+// unusedMax is how long a stop waits for the first request of a connection.
+const unusedMax = 500 * time.Millisecond
+
+// note keeps the connections that have brought no request yet; handle takes them off.
+func (g *Gateway) note(conn net.Conn, state fasthttp.ConnState) {
+	switch state {
+	case fasthttp.StateNew:
+		g.unused.Store(conn, struct{}{})
+	case fasthttp.StateClosed, fasthttp.StateHijacked:
+		g.unused.Delete(conn)
+	}
+}
 
 // handleBroken answers what could not even be read as a request.
 func (g *Gateway) handleBroken(ctx *fasthttp.RequestCtx, err error) {

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
@@ -69,7 +71,8 @@ func newParser(layout Layout, header []byte) (*parser, error) {
 			return nil, errGBK
 		}
 	}
-	for name, column := range layout.Columns {
+	for _, name := range slices.Sorted(maps.Keys(layout.Columns)) { // The same fault is found first each time.
+		column := layout.Columns[name]
 		field, err := parseField(name)
 		if err != nil {
 			return nil, err
