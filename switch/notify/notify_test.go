@@ -77,13 +77,14 @@ func TestEverythingOwedIsTold(t *testing.T) {
 		n := New([]string{"shop", "wallet"}, d, limits, zap.NewNop())
 		n.Start(d)
 		synctest.Wait()
-		heard, owed, _ := d.stand()
+		heard, _, _ := d.stand()
 		if got := fmt.Sprint(heard); got != "[P1 P3]" && got != "[P1]" {
 			t.Errorf("at once heard %s", got)
 		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if heard, owed, _ = d.stand(); len(owed["shop"]) != 0 || len(heard) != 3 || heard[0] != "P1" {
+		heard, owed, _ := d.stand()
+		if len(owed["shop"]) != 0 || len(heard) != 3 || heard[0] != "P1" {
 			t.Errorf("heard %v, the shop is still owed %v", heard, owed["shop"])
 		}
 		d.mu.Lock()
