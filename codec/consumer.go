@@ -1,9 +1,7 @@
 package codec
 
 import (
-	"encoding/base64"
 	"math/bits"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -42,9 +40,6 @@ func (f *consumerField) outer() bool {
 	return f.pathTo-f.pathFrom == len("61.")+(bits.Len32(uint32(f.tag))+7)/8*2
 }
 
-// strictBase64 refuses bits behind the last byte; padding is taken off before.
-var strictBase64 = base64.RawStdEncoding.Strict()
-
 // consumerReader takes a consumer presented code apart. It lives on the stack; what it
 // found becomes one string in the end, so that a decoding into a used Code allocates once.
 type consumerReader struct {
@@ -82,24 +77,12 @@ func (d *Decoder) decodeConsumer(profile Profile, text string, into *Code) error
 
 // decodeText turns base64 into data and its hexadecimal form.
 func (r *consumerReader) decodeText(text string) *Error {
-	padded := strings.TrimRight(text, "=")
-	size := strictBase64.DecodedLen(len(padded))
-	if len(text)-len(padded) > 2 || len(text) != len(padded) && len(text)%4 != 0 {
-		return base64Fault(len(padded))
+	var err *Error
+	if r.room, err = decodeBase64(r.room[:0], text); err != nil {
+		err.Clause = "EMVCo CPM 4.1, RFC 4648"
+		return err
 	}
-	r.room = append(r.room, padded...)
-	n, err := strictBase64.Decode(r.room, r.room[:len(padded):len(padded)])
-	if err != nil {
-		offset := len(padded)
-		if at, ok := err.(base64.CorruptInputError); ok {
-			offset = min(int(at), len(padded))
-		}
-		return base64Fault(offset)
-	}
-	if n != size {
-		return base64Fault(len(padded))
-	}
-	r.room = r.room[:n]
+	n := len(r.room)
 	for _, b := range r.room[:n] {
 		r.room = append(r.room, upperHex[b>>4], upperHex[b&15])
 	}
@@ -111,10 +94,6 @@ func (r *consumerReader) decodeText(text string) *Error {
 }
 
 const upperHex = "0123456789ABCDEF"
-
-func base64Fault(at int) *Error {
-	return &Error{Code: CodeBase64, Offset: at, Want: "base64 in fours, padded with =", Clause: "EMVCo CPM 4.1, RFC 4648"}
-}
 
 // offer is an application that the code offers, or the common data.
 type offer struct {

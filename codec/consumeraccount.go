@@ -175,7 +175,7 @@ func (r *consumerReader) hideNumber(number []byte) {
 // or the common data. It is what Fields mask. Who calls this keeps the number out of logs,
 // records and messages. The error is an *Error; CodeMissing where the code has no account.
 func (d *Decoder) AccountNumber(text string) (string, error) {
-	text = strings.Trim(text, scannerSpace)
+	text = trimScanner(text)
 	if err := checkText(text); err != nil {
 		return "", err
 	}

@@ -1,7 +1,5 @@
 package codec
 
-import "encoding/base64"
-
 // payloadAlipayPlus is the payload of Alipay+ merchant links: base64 of objects of a
 // four-letter id and three digits of length, under one root; within them two digits of each
 // (docs.alipayplus.com, mpmcodeformat).
@@ -27,7 +25,7 @@ type alipayPlusPayload struct {
 
 // takePayload reads the payload of an Alipay+ link.
 func (c *Code) takePayload(text string, at int) error {
-	decoded, err := decodeBase64(text)
+	decoded, err := decodeBase64(nil, text)
 	if err != nil {
 		err.Offset += at
 		return err
@@ -62,32 +60,6 @@ func (c *Code) takePayload(text string, at int) error {
 }
 
 const clauseAlipayPlus = "Alipay+ MPM code format"
-
-// decodeBase64 decodes padded base64 that has no bits behind its last byte.
-func decodeBase64(text string) ([]byte, *Error) {
-	padded := trimPadding(text)
-	if len(text)-padded > 2 || len(text) != padded && len(text)%4 != 0 {
-		return nil, &Error{Code: CodeBase64, Offset: padded, Want: "base64 in fours, padded with ="}
-	}
-	decoded, err := strictBase64.DecodeString(text[:padded])
-	if err != nil {
-		offset := padded
-		if at, ok := err.(base64.CorruptInputError); ok {
-			offset = min(int(at), padded)
-		}
-		return nil, &Error{Code: CodeBase64, Offset: offset, Want: "base64 in fours, padded with ="}
-	}
-	return decoded, nil
-}
-
-// trimPadding is the length of text without the signs of padding at its end.
-func trimPadding(text string) int {
-	n := len(text)
-	for n > 0 && text[n-1] == '=' {
-		n--
-	}
-	return n
-}
 
 // section takes what stands under one id of the root: a version, or objects.
 func (p *alipayPlusPayload) section(c *Code, id string, from, to int) error {
