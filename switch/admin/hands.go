@@ -118,12 +118,11 @@ func (c *call) proposal(id payment.ID) (*Proposal, error) {
 func propose(c *call, a *engine.Act) (any, error) {
 	var p Proposal
 	id, err := c.handed(a, &p)
+	if err == nil {
+		err = checkEvidence(p.Evidence)
+	}
 	if err != nil {
 		return nil, c.options.Tables.refused(a, err)
-	}
-	if len(p.Evidence) < evidenceBytesMin || len(p.Evidence) > evidenceBytesMax {
-		return nil, c.options.Tables.refused(a, &Refusal{BodyInvalid,
-			fmt.Sprintf("evidence has %d bytes, want %d to %d", len(p.Evidence), evidenceBytesMin, evidenceBytesMax)})
 	}
 	p.By, p.At = a.Who, a.Time
 	text, err := json.Marshal(&p)
@@ -135,6 +134,14 @@ func propose(c *call, a *engine.Act) (any, error) {
 		return nil, &Refusal{JournalRefused, err.Error()}
 	}
 	return &p, nil
+}
+
+// checkEvidence refuses what says too little to be held against anything, and a whole file.
+func checkEvidence(text string) error {
+	if len(text) < evidenceBytesMin || len(text) > evidenceBytesMax {
+		return &Refusal{BodyInvalid, fmt.Sprintf("evidence has %d bytes, want %d to %d", len(text), evidenceBytesMin, evidenceBytesMax)}
+	}
+	return nil
 }
 
 // handed reads what is said about the payment of the path, which must be in people's hands.

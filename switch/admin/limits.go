@@ -113,8 +113,8 @@ func (c *call) limit(a *engine.Act, p *LimitProposal) (ledger.Side, error) {
 func proposeLimit(c *call, a *engine.Act) (any, error) {
 	var p LimitProposal
 	side, err := c.limit(a, &p)
-	if err == nil && (len(p.Evidence) < evidenceBytesMin || len(p.Evidence) > evidenceBytesMax) {
-		err = &Refusal{BodyInvalid, fmt.Sprintf("evidence has %d bytes, want %d to %d", len(p.Evidence), evidenceBytesMin, evidenceBytesMax)}
+	if err == nil {
+		err = checkEvidence(p.Evidence)
 	}
 	if err != nil {
 		return nil, c.options.Tables.refused(a, err)
