@@ -78,22 +78,7 @@ func confirmation(instructions string) string {
 // persons, sealed, there after a kill, stated, instructed, confirmed, finalised; and the
 // journal proves all of it.
 func TestWindow(t *testing.T) {
-	file, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	net := stage.New(t.TempDir(), file)
-	net.Stderr = os.Stderr
-	t.Cleanup(func() {
-		if err := net.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, id := range []string{"harbourbank", "kitewallet"} {
-		if err := net.Add(&stage.Member{ID: id, Extra: quick}, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
+	net := staged(t, &stage.Member{ID: "harbourbank", Extra: quick}, &stage.Member{ID: "kitewallet", Extra: quick})
 	lines, address := people(t, net.Directory, "li", "wang")
 	lines += "\nfees:\n  rules: [{id: all, rate_ppm: 10000, shares: [{institution: issuer, ppm: 500000}]}]\n"
 	if err := net.StartSwitch(lines); err != nil {
@@ -142,7 +127,7 @@ func TestWindow(t *testing.T) {
 		if id := filepath.Base(name); !strings.HasPrefix(id, "corneracquirer") && !strings.HasPrefix(id, "cedarbank") {
 			continue // cedarbank's are empty.
 		}
-		if out, err := exec.Command(file, "statement", "verify", name).CombinedOutput(); err != nil {
+		if out, err := exec.Command(net.Binary, "statement", "verify", name).CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
 	}
