@@ -22,6 +22,7 @@ type commands struct {
 	Institution institutionCommand `cmd:"" help:"Run an institution made of memory, with faults if wanted."`
 	Journal     journalCommand     `cmd:"" help:"Look after a journal."`
 	Limit       limitCommand       `cmd:"" help:"Deposits and net debit caps of a running switch: list, change by two persons."`
+	Account     accountCommand     `cmd:"" help:"Look into the ledger of a running switch: balances at any position, an account's history."`
 	Window      windowCommand      `cmd:"" help:"Close and settle the windows of a running switch."`
 	Statement   statementCommand   `cmd:"" help:"Check a statement of a window."`
 	Route       routeCommand       `cmd:"" help:"Check a routing table, explain where a code goes."`

@@ -36,6 +36,13 @@ const (
 	DepositShort        Code = "deposit_short"
 	MemberUnknown       Code = "member_unknown"
 
+	AccountInvalid  Code = "account_invalid"
+	AccountUnknown  Code = "account_unknown"
+	PositionInvalid Code = "position_invalid"
+	PositionAhead   Code = "position_ahead"
+	PageInvalid     Code = "page_invalid"
+	HistoryTrimmed  Code = "history_trimmed"
+
 	JournalRefused Code = "journal_unavailable"
 )
 
@@ -53,6 +60,9 @@ var statuses = map[Code]int{
 	JournalRefused: http.StatusServiceUnavailable,
 	WindowUnknown:  http.StatusNotFound, WindowState: http.StatusConflict,
 	NothingProposed: http.StatusConflict, ConfirmationDiffers: http.StatusUnprocessableEntity,
+	AccountInvalid: http.StatusBadRequest, AccountUnknown: http.StatusNotFound,
+	PositionInvalid: http.StatusBadRequest, PositionAhead: http.StatusNotFound,
+	PageInvalid: http.StatusBadRequest, HistoryTrimmed: http.StatusGone,
 	DepositShort: http.StatusConflict, MemberUnknown: http.StatusNotFound,
 }
 

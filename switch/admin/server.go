@@ -32,30 +32,32 @@ const (
 
 // Options is everything that a Server needs.
 type Options struct {
-	People  People
-	Tables  *Tables
-	Acts    Acts
-	Traffic Traffic
-	Hands   Hands
-	Limits  Limits
-	Windows *settlement.Desk      // Nil where there are none.
-	Decoder func() *codec.Decoder // Of the rules in force.
-	Logger  *zap.Logger
+	People   People
+	Tables   *Tables
+	Acts     Acts
+	Traffic  Traffic
+	Hands    Hands
+	Limits   Limits
+	Accounts Accounts
+	Windows  *settlement.Desk      // Nil where there are none.
+	Decoder  func() *codec.Decoder // Of the rules in force.
+	Logger   *zap.Logger
 }
 
 // Server serves the admin API.
 type Server struct {
-	options Options
-	server  http.Server
-	mu      sync.Mutex
-	seen    map[string]time.Time // Signatures of the last window: each is taken once.
-	hands   hands
-	replays chan struct{} // A place for the one replay at a time.
+	options   Options
+	server    http.Server
+	mu        sync.Mutex
+	seen      map[string]time.Time // Signatures of the last window: each is taken once.
+	hands     hands
+	replays   chan struct{} // A place for the one replay at a time.
+	histories chan struct{} // And for the one who reads an account's history.
 }
 
 // New makes a server; Serve sets it going.
 func New(options Options) *Server {
-	s := &Server{options: options, seen: map[string]time.Time{}, replays: make(chan struct{}, 1)}
+	s := &Server{options: options, seen: map[string]time.Time{}, replays: make(chan struct{}, 1), histories: make(chan struct{}, 1)}
 	mux := http.NewServeMux()
 	for _, op := range operations {
 		mux.HandleFunc(op.pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, &op) })

@@ -147,19 +147,25 @@ func readAct(record *journal.Record) (Act, error) {
 // Standings tells how every side stands that ever moved or was limited. The error is a
 // *payment.Refusal.
 func (e *Engine) Standings() ([]ledger.Stood, error) {
+	list, _, err := e.stand()
+	return list, err
+}
+
+// stand tells how every side stands, and up to which block that is durable.
+func (e *Engine) stand() ([]ledger.Stood, uint64, error) {
 	c := e.borrow()
 	e.inbox.put(input{event: event{kind: eventStand, calls: c}})
 	select {
 	case <-c.done:
 	case <-e.idle:
-		return nil, &payment.Refusal{Failure: payment.JournalUnavailable}
+		return nil, 0, &payment.Refusal{Failure: payment.JournalUnavailable}
 	}
-	list, failure := c.stood, c.refusal
+	list, tail, failure := c.stood, c.tail, c.refusal
 	e.release(c)
 	if failure != payment.NoFailure {
-		return nil, &payment.Refusal{Failure: failure}
+		return nil, 0, &payment.Refusal{Failure: failure}
 	}
-	return list, nil
+	return list, tail, nil
 }
 
 // State gives how the newest act left what is kept under key; nil where none did.

@@ -34,6 +34,7 @@ func (a *Audit) Block(b *journal.Block) error {
 			return fmt.Errorf("block %d, record %d: %w", b.Sequence, i, err)
 		}
 	}
+	a.view.endBlock(b.Sequence, a.book)
 	return nil
 }
 

@@ -13,7 +13,8 @@ type call struct {
 	found   bool // Find: the payment is at work, and payment says how it stands.
 	queue   []Undecided
 	stood   []ledger.Stood
-	next    *call // Another caller who waits for the same payment.
+	tail    uint64 // stand: blocks up to this one were durable when the answer came.
+	next    *call  // Another caller who waits for the same payment.
 }
 
 func newCall() *call { return &call{done: make(chan struct{}, 1)} }
@@ -29,7 +30,7 @@ func (e *Engine) borrow() *call {
 // release gives c back; only its waiter does so, after done.
 func (e *Engine) release(c *call) {
 	c.payment, c.refusal, c.found, c.next = payment.Payment{}, payment.NoFailure, false, nil
-	c.queue, c.stood = nil, nil
+	c.queue, c.stood, c.tail = nil, nil, 0
 	e.calls.Put(c)
 }
 

@@ -119,6 +119,25 @@ func (m *memory) Scan(prefix []byte, fn func(key, value []byte) error) error {
 	return nil
 }
 
+// Walk is journal.View's.
+func (m *memory) Walk(prefix, from []byte, back bool, fn func(key, value []byte) error) error {
+	m.mu.Lock()
+	keys := slices.Sorted(maps.Keys(m.values))
+	m.mu.Unlock()
+	if back {
+		slices.Reverse(keys)
+	}
+	for _, key := range keys {
+		if !bytes.HasPrefix([]byte(key), prefix) || back && key > string(from) || !back && key < string(from) {
+			continue
+		}
+		if err := fn([]byte(key), m.values[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Save is Snapshots'.
 func (m *memory) Save(sequence uint64, state []byte) error {
 	m.mu.Lock()

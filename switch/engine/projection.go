@@ -17,6 +17,8 @@ const (
 	keyAct      = 'a' // + sequence, offset: empty; where an administrative act stands.
 	keyState    = 's' // + what acts change: how the newest of them left it.
 	keyOwed     = 'o' // + institution, 0, sequence, offset: payment id; an outcome that its caller is owed.
+	keyTrail    = 'h' // + account, 0, span: what the span's blocks posted to the account.
+	keySpans    = 'H' // How many spans of blocks all trails are there of, from the first.
 	keyNote     = 'n' // + payment id, sequence, offset: empty; an answer kept as evidence.
 )
 

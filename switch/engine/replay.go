@@ -44,6 +44,9 @@ func (w *writer) replay() error {
 	if err != nil {
 		return err
 	}
+	if err := w.fillHistory(); err != nil {
+		return err
+	}
 	return w.resume()
 }
 

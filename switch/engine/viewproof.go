@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"tongma/switch/journal"
+	"tongma/switch/ledger"
 	"tongma/switch/payment"
 )
 
@@ -20,6 +21,7 @@ type viewProof struct {
 	states   map[string][]byte
 	owed     map[string]payment.ID // By key.
 	want     entrySum
+	trails   []entrySum // Of the accounts' histories, by spans of blocks.
 }
 
 func newViewProof() *viewProof {
@@ -45,6 +47,46 @@ func (t *entrySum) add(key, value []byte) {
 		t.sum[i] += binary.BigEndian.Uint64(sum[8*i:])
 	}
 	t.entries++
+}
+
+// join adds what o sums up.
+func (t *entrySum) join(o *entrySum) {
+	for i := range t.sum {
+		t.sum[i] += o.sum[i]
+	}
+	t.entries += o.entries
+}
+
+// endBlock takes what the block that ends posted, which book has entered.
+func (v *viewProof) endBlock(sequence uint64, book *ledger.Book) {
+	var sum entrySum
+	book.EndBlock(sequence, func(t *ledger.Trail) {
+		u := trailUpdate(t, spanOf(sequence))
+		sum.add(u.Key, u.Value)
+	})
+	if sequence%ledger.SpanBlocks != 0 {
+		return
+	}
+	if len(v.trails) > 0 {
+		sum.join(&v.trails[len(v.trails)-1])
+	}
+	v.trails = append(v.trails, sum)
+}
+
+// history adds what the view must hold of the accounts' histories. A build that kept none
+// may have written the newest blocks, or all: how far they go the view says itself.
+func (v *viewProof) history(view journal.View) error {
+	done, err := spans(view)
+	if err != nil || done == 0 {
+		return err
+	}
+	if done > uint64(len(v.trails)) {
+		return fmt.Errorf("engine: the view has the history of %d spans of blocks, but the log has %d", done, len(v.trails))
+	}
+	v.want.join(&v.trails[done-1])
+	u := spansUpdate(done)
+	v.want.add(u.Key, u.Value)
+	return nil
 }
 
 // record takes the next record, which reads well.
@@ -110,6 +152,9 @@ func (v *viewProof) check(view journal.View) error {
 	}
 	for key, state := range v.states {
 		v.want.add(stateKey(key), state)
+	}
+	if err := v.history(view); err != nil {
+		return err
 	}
 	var have entrySum
 	err := view.Scan(nil, func(key, value []byte) error {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +30,9 @@ func TestAuditHoldsTheViewAgainstTheLog(t *testing.T) {
 		submit(back(payment.Refund, refunded.ID, "r3", 30))
 		submit(back(payment.Refund, refunded.ID, "r4", 40))
 		submit(back(payment.Cancel, cancelled.ID, "r5", 0))
+		for i := range 40 { // A whole span of blocks.
+			submit(debit(fmt.Sprint("s", i), 10))
+		}
 		e.Late(&payment.Operation{Kind: payment.Debit, Payment: cancelled.ID}, payment.Answer{})
 		for _, state := range []string{"one", "two"} {
 			if err := e.Act(&Act{Time: time.Now(), Who: "li", What: "table.draft", Key: "tables", State: []byte(state)}); err != nil {
@@ -67,7 +71,7 @@ func TestAuditHoldsTheViewAgainstTheLog(t *testing.T) {
 			delete(log.values, key+"x")
 			log.values[key] = value
 		}
-		for _, kind := range []byte{keyPayment, keyRequest, keyRefunded, keyAct, keyState, keyNote} {
+		for _, kind := range []byte{keyPayment, keyRequest, keyRefunded, keyAct, keyState, keyNote, keyTrail, keySpans} {
 			if !kinds[kind] {
 				t.Errorf("no entry of kind %c: the test proves less than it says", kind)
 			}

@@ -30,6 +30,7 @@ type writer struct {
 	now     chan struct{}
 	stop    bool
 
+	noHistory    bool           // Of accounts: the journal was trimmed before it had one.
 	snapshotAt   uint64         // Sequence of the newest snapshot.
 	lastTicket   journal.Ticket // Of the newest block.
 	snapshotting chan struct{}
@@ -149,7 +150,7 @@ func (w *writer) input(now time.Time, in *input) {
 	case eventAct:
 		w.act(in)
 	case eventStand:
-		in.calls.stood = w.core.book.Standings()
+		in.calls.stood, in.calls.tail = w.core.book.Standings(), w.tail
 		w.batch.replies = append(w.batch.replies, in.calls)
 	case eventTold:
 		w.told(in)
@@ -327,6 +328,7 @@ func (w *writer) flush() {
 		for i, s := range b.spans {
 			b.records[i].Body = b.bodies[s.from:s.to:s.to]
 		}
+		w.endBlock(w.tail + 1)
 		ticket, err := w.options.Log.Append(w.tail, b.records, b.updates)
 		if err != nil {
 			w.fail(fmt.Errorf("engine: cannot append block %d: %w", w.tail+1, err))

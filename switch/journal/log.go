@@ -73,4 +73,7 @@ type View interface {
 	// Scan calls fn with every key that begins with prefix, in order. Key and value are
 	// valid only during the call.
 	Scan(prefix []byte, fn func(key, value []byte) error) error
+	// Walk is Scan from the key from on, which begins with prefix and need not be there:
+	// upwards, or with back downwards. It ends with the first error of fn.
+	Walk(prefix, from []byte, back bool, fn func(key, value []byte) error) error
 }

@@ -165,3 +165,25 @@ func (s *Store) Scan(prefix []byte, fn func(key, value []byte) error) error {
 	}
 	return it.Error()
 }
+
+// Walk is View's.
+func (s *Store) Walk(prefix, from []byte, back bool, fn func(key, value []byte) error) error {
+	it, err := s.db.NewIter(bounds(append([]byte{spaceView}, prefix...)))
+	if err != nil {
+		return fmt.Errorf("journal: cannot walk the view: %w", err)
+	}
+	defer it.Close()
+	from = append([]byte{spaceView}, from...)
+	ok, next := false, it.Next
+	if back {
+		ok, next = it.SeekLT(append(from, 0)), it.Prev // What is below the next key there can be.
+	} else {
+		ok = it.SeekGE(from)
+	}
+	for ; ok; ok = next() {
+		if err := fn(it.Key()[1:], it.Value()); err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}

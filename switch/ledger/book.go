@@ -38,10 +38,10 @@ func (s *Standing) UsedPPM() int64 {
 	return int64(portion(used, million, whole))
 }
 
-// side is a standing with the names of its accounts, made once.
+// side is a standing with what is posted to its accounts.
 type side struct {
 	Standing
-	position string
+	position, deposit trail
 }
 
 // Book holds every account of one shard. It belongs to one goroutine.
@@ -49,19 +49,23 @@ type Book struct {
 	limits Limits
 	fees   *Schedule
 	sides  map[Side]*side
-	others map[string]payment.Fen // Balances of the accounts that are no positions, by name.
+	others map[string]*trail // The accounts that are neither positions nor deposits, by name.
 	lines  []payment.Posting
+	fresh  []*trail // Posted to since the last block ended.
+	span   []*trail // Posted to by the blocks of the span that have ended.
 }
 
 // New makes an empty book under limits and fees. A nil schedule charges nothing.
 func New(limits Limits, fees *Schedule) *Book {
-	return &Book{limits: limits, fees: fees, sides: map[Side]*side{}, others: map[string]payment.Fen{}}
+	return &Book{limits: limits, fees: fees, sides: map[Side]*side{}, others: map[string]*trail{}}
 }
 
 func (b *Book) side(key Side) *side {
 	s := b.sides[key]
 	if s == nil {
-		s = &side{position: Account{Position, key.Medium, key.Institution}.String()}
+		s = &side{}
+		s.position = trail{name: Account{Position, key.Medium, key.Institution}.String(), balance: &s.Position}
+		s.deposit = trail{name: Account{Deposit, key.Medium, key.Institution}.String(), balance: &s.Deposit}
 		s.Cap, s.Limited = b.limits.Cap(key)
 		b.sides[key] = s
 	}
@@ -115,8 +119,8 @@ func (b *Book) Settle(p, original *payment.Payment) []payment.Posting {
 	for _, move := range m.all() {
 		if move.Amount != 0 {
 			side := b.side(move.Side)
-			b.add(side.position, move.Amount)
-			side.Position += move.Amount
+			b.add(side.position.name, move.Amount)
+			b.post(&side.position, move.Amount)
 			sums[move.Side.Medium] += move.Amount
 		}
 	}
@@ -160,18 +164,7 @@ func (b *Book) Post(lines []payment.Posting) error {
 	return nil
 }
 
-func (b *Book) enter(line *payment.Posting) {
-	a, _ := ParseAccount(line.Account)
-	switch a.Purpose {
-	case Position:
-		b.side(Side{a.Owner, a.Medium}).Position += line.Amount
-		return
-	case Deposit:
-		b.side(Side{a.Owner, a.Medium}).Deposit += line.Amount
-		return
-	}
-	b.others[line.Account] += line.Amount
-}
+func (b *Book) enter(line *payment.Posting) { b.post(b.trail(line.Account), line.Amount) }
 
 // SetCap sets the net debit cap of side, in fen, from now on.
 func (b *Book) SetCap(key Side, limit payment.Fen) {
@@ -229,5 +222,8 @@ func (b *Book) Balance(a Account) payment.Fen {
 	case Deposit:
 		return b.Standing(Side{a.Owner, a.Medium}).Deposit
 	}
-	return b.others[a.String()]
+	if t := b.others[a.String()]; t != nil {
+		return *t.balance
+	}
+	return 0
 }

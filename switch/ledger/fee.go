@@ -173,10 +173,10 @@ func (b *Book) share(c *charge) {
 		}
 		part := portion(c.fee, payment.Fen(s.PPM), million)
 		rest -= part
-		b.addFee(b.side(Side{owner, payment.Commercial}).position, part)
+		b.addFee(b.side(Side{owner, payment.Commercial}).position.name, part)
 	}
 	b.addFee(Account{Fee, payment.Commercial, Switch}.String(), rest)
-	b.addFee(b.side(Side{c.bearer, payment.Commercial}).position, -c.fee)
+	b.addFee(b.side(Side{c.bearer, payment.Commercial}).position.name, -c.fee)
 }
 
 func (b *Book) addFee(account string, part payment.Fen) {

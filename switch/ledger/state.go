@@ -31,13 +31,13 @@ func (b *Book) Lines() []Line {
 			list = append(list, Line{Account{Deposit, key.Medium, key.Institution}, s.Deposit})
 		}
 	}
-	for name, balance := range b.others {
+	for name, t := range b.others {
 		a, err := ParseAccount(name)
 		if err != nil {
 			panic(err) // It was parsed when it was entered.
 		}
-		if balance != 0 {
-			list = append(list, Line{a, balance})
+		if *t.balance != 0 {
+			list = append(list, Line{a, *t.balance})
 		}
 	}
 	slices.SortFunc(list, func(a, b Line) int { return strings.Compare(a.Account.String(), b.Account.String()) })
@@ -89,7 +89,7 @@ func (b *Book) AppendState(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(names)))
 	for _, name := range names {
 		dst = appendText(dst, name)
-		dst = binary.AppendVarint(dst, int64(b.others[name]))
+		dst = binary.AppendVarint(dst, int64(*b.others[name].balance))
 	}
 	return dst
 }
@@ -102,6 +102,7 @@ func appendText(dst []byte, text string) []byte {
 func (b *Book) Restore(state []byte) error {
 	clear(b.sides)
 	clear(b.others)
+	b.fresh, b.span = nil, nil
 	if len(state) == 0 {
 		return nil
 	}
@@ -124,7 +125,7 @@ func (b *Book) Restore(state []byte) error {
 		if _, err := ParseAccount(name); err != nil {
 			return errState
 		}
-		b.others[name] = r.fen()
+		*b.trail(name).balance = r.fen()
 	}
 	if r.bad || len(r.rest) > 0 {
 		return errState

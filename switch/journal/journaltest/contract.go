@@ -236,10 +236,39 @@ func testView(t *testing.T, e Engine) {
 		if err != nil || len(keys) != 8 || keys[0] != "key 0001" || keys[7] != "key 0009" {
 			t.Errorf("scan found %q, %v", keys, err)
 		}
+		testWalk(t, s)
 		closeStore(t, s)
 		s = e.open(t, place)
 	}
 	closeStore(t, s)
+}
+
+// testWalk walks the keys 0001 to 0013, of which 0002 is gone.
+func testWalk(t *testing.T, s Store) {
+	t.Helper()
+	f := func(from string, back bool, want string) {
+		t.Helper()
+		var keys []byte
+		err := s.Walk([]byte("key 000"), []byte("key "+from), back, func(key, _ []byte) error {
+			if len(keys) == 3 {
+				return journal.ErrNotFound
+			}
+			keys = append(keys, key[len(key)-1])
+			return nil
+		})
+		if string(keys) != want || err != nil && (len(keys) < 3 || !errors.Is(err, journal.ErrNotFound)) {
+			t.Errorf("from %s, back %t: %q, %v, want %q", from, back, keys, err, want)
+		}
+	}
+	f("0001", false, "134")
+	f("0002", false, "345")
+	f("00020", false, "345")
+	f("0008", false, "89")
+	f("0009x", false, "")
+	f("0000", true, "")
+	f("0002", true, "1")
+	f("0004", true, "431")
+	f("0009x", true, "987")
 }
 
 func testTrim(t *testing.T, e Engine) {
