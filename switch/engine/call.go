@@ -14,7 +14,8 @@ type call struct {
 	queue   []Undecided
 	stood   []ledger.Stood
 	tail    uint64 // stand: blocks up to this one were durable when the answer came.
-	next    *call  // Another caller who waits for the same payment.
+	inquiry *Inquiry
+	next    *call // Another caller who waits for the same payment.
 }
 
 func newCall() *call { return &call{done: make(chan struct{}, 1)} }
@@ -30,7 +31,7 @@ func (e *Engine) borrow() *call {
 // release gives c back; only its waiter does so, after done.
 func (e *Engine) release(c *call) {
 	c.payment, c.refusal, c.found, c.next = payment.Payment{}, payment.NoFailure, false, nil
-	c.queue, c.stood, c.tail = nil, nil, 0
+	c.queue, c.stood, c.tail, c.inquiry = nil, nil, 0, nil
 	e.calls.Put(c)
 }
 

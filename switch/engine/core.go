@@ -58,6 +58,8 @@ func (c *core) step(now time.Time, ev *event) []action {
 		}
 	case eventDecided:
 		c.decideByHand(now, ev)
+	case eventInquire:
+		c.inquire(ev)
 	case eventRecalled:
 		if c.lives[ev.past.ID] == nil && c.past[ev.past.ID] == nil {
 			c.past[ev.past.ID] = ev.past

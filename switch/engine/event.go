@@ -16,6 +16,7 @@ const (
 	eventDue                       // The time that a payment waited for has come.
 	eventRecalled                  // A payment that ended long ago was read from the projection.
 	eventDecided                   // People decided what became of a payment.
+	eventInquire                   // People want an institution asked how a leg stands.
 
 	// The runner's own; the core never sees them.
 	eventLook
@@ -24,6 +25,7 @@ const (
 	eventStand
 	eventQueue
 	eventTold
+	eventOwe
 	eventStop
 )
 
@@ -36,7 +38,8 @@ type event struct {
 	calls   *call              // accept: who waits for the reply; nil in scripts
 	op      *payment.Operation // answer, late
 	answer  payment.Answer     // answer, late
-	past    *life              // recalled
+	past    *life              // recalled; inquire: of a payment that has ended
+	leg     int                // inquire
 	moved   bool               // decided: all of it took place; otherwise none of it did.
 }
 

@@ -18,17 +18,19 @@ import (
 // committer, which sends and answers once the block is durable.
 type writer struct {
 	*Engine
-	core    *core
-	seen    *seen
-	timers  timers
-	entropy *ulid.MonotonicEntropy
-	tail    uint64
-	batch   *batch
-	spare   []input
-	free    chan *batch // Batches to be filled, as many as blocks may be in flight.
-	commits chan *batch // Batches on their way to the disk, in order.
-	now     chan struct{}
-	stop    bool
+	core   *core
+	seen   *seen
+	timers timers
+	// inquiries are queries that people wait for, by the operation that was sent.
+	inquiries map[*payment.Operation]*call
+	entropy   *ulid.MonotonicEntropy
+	tail      uint64
+	batch     *batch
+	spare     []input
+	free      chan *batch // Batches to be filled, as many as blocks may be in flight.
+	commits   chan *batch // Batches on their way to the disk, in order.
+	now       chan struct{}
+	stop      bool
 
 	noHistory    bool           // Of accounts: the journal was trimmed before it had one.
 	snapshotAt   uint64         // Sequence of the newest snapshot.
@@ -75,6 +77,7 @@ func newWriter(e *Engine) *writer {
 		Engine:       e,
 		core:         newCore(e.options.Limits, e.options.Plans, e.options.Ledger),
 		seen:         newSeen(),
+		inquiries:    map[*payment.Operation]*call{},
 		entropy:      ulid.Monotonic(rand.Reader, 0),
 		batch:        new(batch),
 		free:         make(chan *batch, e.options.Limits.BlocksInFlight),
@@ -156,6 +159,10 @@ func (w *writer) input(now time.Time, in *input) {
 		w.told(in)
 	case eventDecided:
 		w.decideByHand(now, in)
+	case eventInquire:
+		w.inquire(now, in)
+	case eventOwe:
+		w.owe(in)
 	case eventQueue:
 		in.calls.queue = w.core.queue(in.limit)
 		w.batch.replies = append(w.batch.replies, in.calls)
@@ -163,6 +170,9 @@ func (w *writer) input(now time.Time, in *input) {
 		w.stop = true
 	default:
 		w.decide(now, &in.event)
+		if len(w.inquiries) > 0 && in.kind == eventAnswer {
+			w.inquired(&in.event)
+		}
 	}
 }
 
