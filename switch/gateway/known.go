@@ -59,6 +59,15 @@ func (k *known) answer(key string, now time.Time, budget *rate.Limiter) (payment
 	s := k.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	a := s.ask(key, now)
+	if a.told && (a.count > k.perPayment || !budget.AllowN(now, 1)) {
+		return a.answer, true
+	}
+	return payment.Payment{}, false
+}
+
+// ask counts one question under key.
+func (s *knownShard) ask(key string, now time.Time) *asked {
 	s.turn(now.Unix())
 	a := s.now[key]
 	if a == nil {
@@ -71,10 +80,23 @@ func (k *known) answer(key string, now time.Time, budget *rate.Limiter) (payment
 		a.second, a.count = s.second, 0
 	}
 	a.count++
-	if a.told && (a.count > k.perPayment || !budget.AllowN(now, 1)) {
-		return a.answer, true
-	}
-	return payment.Payment{}, false
+	return a
+}
+
+// MayAsk reports whether one question more about the payment id, of or to institution, is
+// within the limits, and counts it. People who have an institution asked share them with the
+// institutions' own questions.
+func (g *Gateway) MayAsk(institution string, id payment.ID) bool {
+	now := time.Now()
+	return g.known.count(string(id), now) <= g.known.perPayment && g.budget(institution).AllowN(now, 1)
+}
+
+// count counts one question under key and says how many there were this second.
+func (k *known) count(key string, now time.Time) int {
+	s := k.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ask(key, now).count
 }
 
 // tell remembers the engine's answer.

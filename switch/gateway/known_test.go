@@ -85,3 +85,30 @@ func TestKnownIsNeverOld(t *testing.T) {
 		}
 	})
 }
+
+// TestPeoplesQuestionsShareTheLimits: what people have asked counts with what institutions ask.
+func TestPeoplesQuestionsShareTheLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
+		limits := DefaultLimits()
+		limits.QueriesPerPayment, limits.QueriesPerSecond = 3, 4
+		g := &Gateway{options: Options{Limits: limits}, known: newKnown(limits.QueriesPerPayment)}
+		f := func(id payment.ID, institution string, want bool) {
+			t.Helper()
+			if got := g.MayAsk(institution, id); got != want {
+				t.Errorf("%s about %s: %t, want %t", institution, id, got, want)
+			}
+		}
+		g.known.answer("P1", time.Now(), g.budget("shop")) // Its caller asks.
+		f("P1", "bank", true)
+		f("P1", "bank", true)
+		f("P1", "bank", false) // Of the payment: three in a second.
+		f("P2", "bank", true)
+		f("P3", "bank", true)
+		f("P4", "bank", true)
+		f("P5", "bank", false) // Of the institution: five at once, four a second.
+		f("P5", "wallet", true)
+		time.Sleep(time.Second)
+		f("P1", "bank", true)
+	})
+}
