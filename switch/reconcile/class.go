@@ -1,5 +1,7 @@
 package reconcile
 
+import "slices"
+
 // Class is the kind of a difference, seen from the left side, ours.
 type Class uint8
 
@@ -30,36 +32,18 @@ var classNames = [classCount]string{"matched", "long", "short", "amount", "fee",
 // String returns the class as it is written in outputs.
 func (c Class) String() string { return classNames[c] }
 
-var classActions = [classCount]string{
-	Long:            "query the institution, then supplement the payment",
-	Short:           "wait one cycle, then query the institution",
-	AmountDiffers:   "propose an adjustment entry for two-person approval",
-	FeeDiffers:      "record the fee variance",
-	StatusDiffers:   "query the institution and repair the status",
-	CurrencyDiffers: "review by hand",
-	PartyDiffers:    "route to the institution it belongs to",
-	CutOff:          "carry forward to the next cycle",
-	OtherDiffers:    "review by hand",
-	DuplicateLeft:   "hold the repeated row",
-	DuplicateRight:  "hold the repeated row",
-	BatchDiffers:    "ask the institution for the items of the batch",
-	RefundOrphan:    "find the original before money goes back",
-}
-
-// classRepairs are the actions as one word each, for programs: query (the institution), wait
-// (a cycle), adjust (an entry that two persons approve), record (a variance), hold (a row),
-// ask (the other side for data), review (by people).
-var classRepairs = [classCount]string{
-	Long: "query", Short: "wait", AmountDiffers: "adjust", FeeDiffers: "record", StatusDiffers: "query",
-	CurrencyDiffers: "review", PartyDiffers: "review", CutOff: "wait", OtherDiffers: "review",
-	DuplicateLeft: "hold", DuplicateRight: "hold", BatchDiffers: "ask", RefundOrphan: "review",
-}
-
 // Repair is the action as one word, for programs.
-func (c Class) Repair() string { return classRepairs[c] }
+func (c Class) Repair() string { return remedies[c].word }
 
 // Action is what is proposed for a difference of this class; nothing is done by itself.
-func (c Class) Action() string { return classActions[c] }
+func (c Class) Action() string { return remedies[c].action }
+
+// ParseClass finds the class that a discrepancy names; false for a word that is none, and for
+// what is no difference.
+func ParseClass(word string) (Class, bool) {
+	i := slices.Index(classNames[:], word)
+	return Class(max(i, 0)), i > int(Matched)
+}
 
 // differs says which class explains two rows that met under rule, by the field that
 // weighs most, beyond what the plan tolerates. late says that one of them was waited for,

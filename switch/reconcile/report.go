@@ -27,7 +27,9 @@ type Line struct {
 	Path   string `json:"path"`
 	Offset int64  `json:"offset"`
 	Text   string `json:"text"`
-	Amount int64  `json:"amount"` // Minor units.
+	Amount int64  `json:"amount"`          // Minor units.
+	ID     string `json:"id,omitempty"`    // Of the row, as its layout reads it.
+	Party  string `json:"party,omitempty"` // The institution or merchant that the row belongs to.
 }
 
 // Discrepancy is one explained difference.
@@ -317,7 +319,9 @@ func (r *report) line(side int, position int64) (*Line, error) {
 	s := r.job.sources[side]
 	part := &s.parts[s.part(position)]
 	text := bytes.TrimSuffix(r.reader.line[side], []byte("\r"))
-	line := &Line{Path: part.path, Offset: position - part.base, Amount: r.reader.rows[side].amount}
+	row := &r.reader.rows[side]
+	line := &Line{Path: part.path, Offset: position - part.base, Amount: row.amount,
+		ID: string(row.text[ID]), Party: string(row.text[Party])}
 	if s.layout.Encoding == "gbk" {
 		var err error
 		if text, err = simplifiedchinese.GB18030.NewDecoder().Bytes(text); err != nil {
