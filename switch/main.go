@@ -29,7 +29,7 @@ type commands struct {
 	Payment     paymentCommand     `cmd:"" help:"Payments without an end: list them, decide by two persons."`
 	Decode      decodeCommand      `cmd:"" help:"Say what a payment code is."`
 	Draw        drawCommand        `cmd:"" help:"Draw a payment code as QR or Code 128."`
-	Reconcile   reconcileCommand   `cmd:"" help:"Match two sides' files and explain every difference; exit 3 if there are any."`
+	Reconcile   reconcileCommand   `cmd:"" help:"Match two sides' files, explain every difference, have them repaired."`
 	Version     versionCommand     `cmd:"" help:"Print the version of this build."`
 }
 

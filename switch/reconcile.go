@@ -17,8 +17,14 @@ import (
 	"tongma/switch/reconcile"
 )
 
-// reconcileCommand matches two sides' files. It needs no running switch.
+// reconcileCommand finds differences, and has them repaired.
 type reconcileCommand struct {
+	Match  reconcileMatchCommand  `cmd:"" default:"withargs" help:"Match two sides' files and explain every difference; exit 3 if there are any. The word may be left out."`
+	Repair reconcileRepairCommand `cmd:"" help:"Have a running switch act on a list of differences: ask, notify again, propose; exit 3 if any needs people."`
+}
+
+// reconcileMatchCommand matches two sides' files. It needs no running switch.
+type reconcileMatchCommand struct {
 	Rules   string    `required:"" type:"existingfile" help:"Rules file, YAML: layouts, what is compared, matching keys."`
 	Left    []string  `required:"" placeholder:"FILE" help:"File of our side; may be repeated. *.gz and *.zst are unpacked; journal:DIR and journal:DIR@INSTITUTION are a journal."`
 	Right   []string  `required:"" placeholder:"FILE" help:"File of the other side; may be repeated."`
@@ -39,7 +45,7 @@ type reconcileCommand struct {
 const exitDifferences = 3
 
 // Run exits 0 where both sides agree in full, 3 where they differ, 1 where it failed.
-func (c *reconcileCommand) Run() error {
+func (c *reconcileMatchCommand) Run() error {
 	plan, options, err := c.read()
 	if err != nil {
 		return err
@@ -82,7 +88,7 @@ func (c *reconcileCommand) Run() error {
 }
 
 // read reads the rules and turns flags into options.
-func (c *reconcileCommand) read() (plan *reconcile.Plan, options reconcile.Options, err error) {
+func (c *reconcileMatchCommand) read() (plan *reconcile.Plan, options reconcile.Options, err error) {
 	text, err := os.ReadFile(c.Rules)
 	if err != nil {
 		return nil, options, err
@@ -114,7 +120,7 @@ func (c *reconcileCommand) read() (plan *reconcile.Plan, options reconcile.Optio
 }
 
 // tell prints the summary and chooses the exit code.
-func (c *reconcileCommand) tell(sum *reconcile.Summary, plan *reconcile.Plan) error {
+func (c *reconcileMatchCommand) tell(sum *reconcile.Summary, plan *reconcile.Plan) error {
 	if c.JSON {
 		text, err := json.MarshalIndent(sum, "", "  ")
 		if err != nil {

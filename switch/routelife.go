@@ -21,11 +21,19 @@ type adminFlags struct {
 
 // do asks the admin API. A refusal is printed and ends with exit code 1.
 func (f adminFlags) do(method, path string, body, answer any) error {
-	secret, err := admin.ReadSecret(f.KeyFile)
+	client, err := f.client()
 	if err != nil {
 		return err
 	}
-	return admin.NewClient(f.Admin, f.As, secret).Do(method, path, body, answer)
+	return client.Do(method, path, body, answer)
+}
+
+func (f adminFlags) client() (*admin.Client, error) {
+	secret, err := admin.ReadSecret(f.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return admin.NewClient(f.Admin, f.As, secret), nil
 }
 
 // change asks for something that answers with how the tables then stand.

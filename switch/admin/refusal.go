@@ -43,6 +43,14 @@ const (
 	PageInvalid     Code = "page_invalid"
 	HistoryTrimmed  Code = "history_trimmed"
 
+	CaseInvalid      Code = "case_invalid"
+	ClassUnknown     Code = "class_unknown"
+	ActionForeign    Code = "action_foreign"
+	PaymentUnclear   Code = "payment_unclear"
+	LegUnclear       Code = "leg_unclear"
+	QueriesSpent     Code = "queries_spent"
+	OutcomesUnwanted Code = "outcomes_unwanted"
+
 	JournalRefused Code = "journal_unavailable"
 )
 
@@ -64,6 +72,10 @@ var statuses = map[Code]int{
 	PositionInvalid: http.StatusBadRequest, PositionAhead: http.StatusNotFound,
 	PageInvalid: http.StatusBadRequest, HistoryTrimmed: http.StatusGone,
 	DepositShort: http.StatusConflict, MemberUnknown: http.StatusNotFound,
+	CaseInvalid: http.StatusBadRequest, ClassUnknown: http.StatusBadRequest,
+	ActionForeign: http.StatusConflict, PaymentUnclear: http.StatusUnprocessableEntity,
+	LegUnclear: http.StatusUnprocessableEntity, QueriesSpent: http.StatusTooManyRequests,
+	OutcomesUnwanted: http.StatusConflict,
 }
 
 // Refusal is an act that was not done, and why.

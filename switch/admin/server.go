@@ -38,6 +38,7 @@ type Options struct {
 	Traffic  Traffic
 	Hands    Hands
 	Limits   Limits
+	Repairs  Repairs
 	Accounts Accounts
 	Windows  *settlement.Desk      // Nil where there are none.
 	Decoder  func() *codec.Decoder // Of the rules in force.
@@ -51,13 +52,15 @@ type Server struct {
 	mu        sync.Mutex
 	seen      map[string]time.Time // Signatures of the last window: each is taken once.
 	hands     hands
+	repairs   repairing
 	replays   chan struct{} // A place for the one replay at a time.
 	histories chan struct{} // And for the one who reads an account's history.
 }
 
 // New makes a server; Serve sets it going.
 func New(options Options) *Server {
-	s := &Server{options: options, seen: map[string]time.Time{}, replays: make(chan struct{}, 1), histories: make(chan struct{}, 1)}
+	s := &Server{options: options, seen: map[string]time.Time{}, replays: make(chan struct{}, 1), histories: make(chan struct{}, 1),
+		repairs: repairing{at: map[string]struct{}{}}}
 	mux := http.NewServeMux()
 	for _, op := range operations {
 		mux.HandleFunc(op.pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, &op) })
