@@ -41,6 +41,9 @@ func entryMemory(entries []entry) []byte {
 // chunkEntries is how many entries are allotted to a partition at once.
 const chunkEntries = 256
 
+// blockChunks is how many chunks an arena asks the system for at once.
+const blockChunks = 4096
+
 // arena allots chunks up to a limit and takes them back. It belongs to one worker.
 type arena struct {
 	block []entry
@@ -61,7 +64,8 @@ func (a *arena) take() []entry {
 		return chunk[:0]
 	}
 	if len(a.block) < chunkEntries {
-		a.block = make([]entry, 1024*chunkEntries)
+		a.block = make([]entry, blockChunks*chunkEntries)
+		hugePages(entryMemory(a.block))
 	}
 	chunk := a.block[:0:chunkEntries]
 	a.block = a.block[chunkEntries:]

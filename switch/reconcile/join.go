@@ -18,6 +18,9 @@ type worker struct {
 	opened findings // Rows that no row of the other side met under the rule at hand.
 	pairs  findings // Matches, when they are wanted.
 
+	row        row // The one at hand while a side is read.
+	separators separators
+
 	keyText []byte
 	parsers [2][]*parser
 	lines   [2][]byte // Memory of line.
@@ -159,9 +162,16 @@ func (w *worker) copies(several map[int]*copies) error {
 	if several == nil {
 		return nil
 	}
+	var wanted sieve
+	for i := range several {
+		wanted.add(w.seats[i].value())
+	}
 	for side := range w.loaded {
 		for _, chunk := range w.loaded[side] {
 			for i := range chunk {
+				if !wanted.has(chunk[i].value()) {
+					continue
+				}
 				if c := several[w.find(&chunk[i])]; c != nil {
 					c[side] = append(c[side], chunk[i])
 				}
@@ -186,6 +196,14 @@ func (w *worker) copies(several map[int]*copies) error {
 	}
 	return nil
 }
+
+// sieve remembers some hashes among many: has may err on others, a few of which then cost
+// a look at the table, never on those that were added.
+type sieve [64]uint64
+
+func (s *sieve) add(hash uint64) { s[hash>>6%64] |= 1 << (hash % 64) }
+
+func (s *sieve) has(hash uint64) bool { return s[hash>>6%64]>>(hash%64)&1 != 0 }
 
 func byPosition(a, b entry) int { return cmp.Compare(a.position(), b.position()) }
 
@@ -291,13 +309,15 @@ func sameKeys(list []entry, key uint64) int {
 // met tells of each key in rest whether some of its rows were matched.
 func (w *worker) met() map[uint64]bool {
 	met := make(map[uint64]bool, len(w.rest[0])+len(w.rest[1]))
+	var wanted sieve
 	for _, list := range w.rest {
 		for i := range list {
 			met[list[i].key()] = false
+			wanted.add(list[i].key())
 		}
 	}
 	for i := range w.seats {
-		if s := &w.seats[i]; s.right > 0 {
+		if s := &w.seats[i]; s.right > 0 && wanted.has(s.key()) {
 			if _, asked := met[s.key()]; asked {
 				met[s.key()] = true
 			}

@@ -37,6 +37,7 @@ type parser struct {
 	gbk      bool
 	skip     [][]byte
 	trailer  []byte // How a line of totals begins, in the file's encoding.
+	marked   bool   // Some lines are no rows.
 	high     bool   // The line at hand holds bytes beyond ASCII.
 	scratch  []byte
 }
@@ -57,6 +58,7 @@ func newParser(layout Layout, header []byte) (*parser, error) {
 	if layout.UTC {
 		p.clock.east = shanghaiSeconds
 	}
+	p.marked = len(layout.Skip) > 0 || layout.Trailer != nil
 	for _, begin := range layout.Skip {
 		p.skip = append(p.skip, []byte(begin))
 	}
@@ -113,7 +115,6 @@ func headerIndex(layout Layout, header []byte, name string) int {
 // live until the next call. The error says why the line is rejected.
 func (p *parser) parse(line []byte, r *row) error {
 	p.scratch = p.scratch[:0]
-	r.amount, r.fee, r.second = 0, 0, noTime
 	if err := p.cut(line, r); err != nil {
 		return err
 	}
@@ -122,6 +123,13 @@ func (p *parser) parse(line []byte, r *row) error {
 			r.text[f] = p.utf8(r.text[f])
 		}
 	}
+	return p.translate(r)
+}
+
+// translate brings the fields of a row that was cut into the words and numbers that both
+// sides share.
+func (p *parser) translate(r *row) error {
+	r.amount, r.fee, r.second = 0, 0, noTime
 	for _, f := range p.changed {
 		r.text[f] = p.normal(f, r.text[f])
 	}

@@ -39,7 +39,7 @@ func side(t *testing.T, name, text string) Side {
 }
 
 // planOf is a plan that compares everything, under rules in YAML.
-func planOf(t *testing.T, rules string) *Plan {
+func planOf(t testing.TB, rules string) *Plan {
 	t.Helper()
 	indented := strings.ReplaceAll(strings.TrimSpace(testLayout), "\n", "\n    ")
 	plan, err := ParsePlan([]byte("left:\n  layout:\n    " + indented + "\nright:\n  layout:\n    " + indented +

@@ -372,14 +372,15 @@ func (j *job) partition(number int) *set {
 	s := &set{}
 	for side := range s.sides {
 		for _, w := range j.workers {
-			chunks := w.shards[side].chunks(number)
-			if len(chunks) == 0 {
+			chunks, tail := w.shards[side].chunks(number), w.shards[side].tail(number)
+			if len(chunks)+len(tail) == 0 {
 				continue
 			}
-			s.sides[side] = append(s.sides[side], &strand{chunks: chunks})
+			s.sides[side] = append(s.sides[side], &strand{chunks: chunks, tail: tail})
 			for _, chunk := range chunks {
 				s.rows[side] += int64(len(chunk))
 			}
+			s.rows[side] += int64(len(tail))
 		}
 		for _, run := range j.runs[side] {
 			begin, end := run.begin[number], run.begin[number+1]

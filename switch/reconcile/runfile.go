@@ -55,7 +55,7 @@ func (w *worker) flush(side int) error {
 	}
 	s.clear()
 	if kept { // What was counted is in the file now.
-		s.stretch = stretch{Totals: make([]Total, len(s.Totals))}
+		s.stretch = stretch{Totals: make([]Total, len(s.Totals), len(s.Totals)+totalsApart)}
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func writeRun(file *os.File, s *shard, kept bool) (*runFile, error) {
 	at := int64(0)
 	for section := range s.open {
 		run.begin = append(run.begin, at)
-		for _, chunk := range s.chunks(section) {
+		for _, chunk := range append(s.chunks(section), s.tail(section)) {
 			n, err := out.Write(entryMemory(chunk))
 			if err != nil {
 				return nil, err

@@ -11,38 +11,6 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// shard is what one worker found on one side since its last flush: per section, chunks of
-// entries in ascending order of position. The chunk that is being filled lies apart, so
-// that adding an entry takes no way round.
-type shard struct {
-	stretch
-	full [][][]entry
-	open [][]entry
-	rows int64 // In chunks.
-
-	content []byte // Of the row at hand.
-}
-
-func newShard(sections int) *shard {
-	return &shard{full: make([][][]entry, sections), open: make([][]entry, sections)}
-}
-
-// chunks lists a section's chunks.
-func (s *shard) chunks(section int) [][]entry {
-	full := s.full[section]
-	if open := s.open[section]; len(open) > 0 {
-		return append(full[:len(full):len(full)], open)
-	}
-	return full
-}
-
-// clear forgets the chunks.
-func (s *shard) clear() {
-	clear(s.full)
-	clear(s.open)
-	s.rows = 0
-}
-
 // stretch is what a worker counted over the blocks that it read: kept beside its entries
 // on disk, so that a run that is started again need not read these blocks.
 type stretch struct {
@@ -65,23 +33,9 @@ type trailer struct {
 	Position int64 `json:"position"`
 }
 
-// add takes an entry; false asks for a flush first.
-func (s *shard) add(a *arena, section int, e entry) bool {
-	open := s.open[section]
-	if len(open) == cap(open) {
-		chunk := a.take()
-		if chunk == nil {
-			return false
-		}
-		if len(open) > 0 {
-			s.full[section] = append(s.full[section], open)
-		}
-		open = chunk
-	}
-	s.open[section] = append(open, e)
-	s.rows++
-	return true
-}
+// totalsApart keeps the totals of two workers, which both count at every row, out of one
+// line of a processor's cache.
+const totalsApart = 8
 
 // scan reads one side with all workers and spreads its rows over partitions.
 type scan struct {
@@ -96,9 +50,14 @@ type scan struct {
 // run is one worker's part.
 func (w *scan) run(out *worker) error {
 	parsers := w.source.parsers()
+	out.row = row{}
+	if rule := parsers[0]; rule.layout.Format == "csv" {
+		out.separators.delimiter = rule.layout.Delimiter[0]
+		out.separators.quote = (rule.layout.Quote + rule.layout.Delimiter)[0]
+	}
 	buffer := make([]byte, blockBytes+lineBytesMax)
 	shard := out.shards[w.side]
-	shard.Totals = make([]Total, len(w.source.parts))
+	shard.Totals = make([]Total, len(w.source.parts), len(w.source.parts)+totalsApart)
 	for {
 		block := w.next.Add(1) - 1
 		if block >= int64(len(w.done)) {
@@ -158,29 +117,114 @@ func (w *scan) block(out *worker, p *parser, at int, number int64, buffer []byte
 		}
 		begin = int64(first) + 1
 	}
-	var r row
-	for i := begin; i < end; lines++ {
-		length := int64(bytes.IndexByte(text[i:], '\n'))
-		long := length < 0 && from+int64(n) < file.size || length > lineBytesMax
-		if length < 0 {
-			length = int64(n) - i
+	return w.lines(out, p, blockText{text, begin, end, from, at, number + file.blocks})
+}
+
+// blockText is a block as it was read, with as much behind it as its last line may need.
+type blockText struct {
+	text  []byte
+	begin int64 // In text, of the first line that begins in the block.
+	end   int64 // In text, of the block.
+	from  int64 // In the file, of the text.
+	part  int
+	block int64 // Among the side's blocks.
+}
+
+// lines takes the lines that begin in a block: plain ones by the sweep, others each on its
+// own.
+func (w *scan) lines(out *worker, p *parser, b blockText) (lines int64, err error) {
+	file := &w.source.parts[b.part]
+	size, slow := int64(len(b.text)), int64(0)
+	if p.layout.Format != "csv" {
+		slow = b.end
+	}
+	for i := b.begin; i < b.end; lines++ {
+		if i >= slow {
+			next, taken, err := w.sweep(out, p, &b, i, lines)
+			if err != nil {
+				return 0, err
+			}
+			lines += taken
+			if i = next; i >= b.end {
+				break
+			}
+			if taken == 0 {
+				slow = i + sweepBytes
+			}
 		}
-		line := text[i : i+length]
+		length := int64(bytes.IndexByte(b.text[i:], '\n'))
+		long := length < 0 && b.from+size < file.size || length > lineBytesMax
+		if length < 0 {
+			length = size - i
+		}
+		line := b.text[i : i+length]
 		if last := len(line) - 1; last >= 0 && line[last] == '\r' {
 			line = line[:last]
 		}
-		mark := mark{at, file.base + from + i, number + file.blocks, lines}
+		mark := mark{b.part, file.base + b.from + i, b.block, lines}
 		i += length + 1
 		if long {
 			err = w.refuse(out, mark, errLong)
 		} else if len(line) > 0 {
-			err = w.line(out, p, line, &r, mark)
+			err = w.line(out, p, line, mark)
 		}
 		if err != nil {
 			return 0, err
 		}
 	}
 	return lines, nil
+}
+
+// sweep takes plain lines from i on, as far as one search for separators reaches; it
+// returns where the first line begins that it left, and how many it took.
+func (w *scan) sweep(out *worker, p *parser, b *blockText, i, number int64) (next, lines int64, err error) {
+	s, text := &out.separators, b.text[i:min(int64(len(b.text)), i+sweepBytes)]
+	if !s.find(text) {
+		return i, 0, nil
+	}
+	base, end := w.source.parts[b.part].base+b.from+i, int(min(int64(len(text)), b.end-i))
+	r, begin, field := &out.row, 0, 0
+	first := 0 // Of the line.
+	for _, at := range s.ends[:s.count] {
+		cell := text[begin:at]
+		last := text[at] == '\n'
+		if last && len(cell) > 0 && cell[len(cell)-1] == '\r' {
+			cell = cell[:len(cell)-1]
+		}
+		if field < len(p.fields) {
+			if f := p.fields[field]; int(f) < fieldCount {
+				r.text[f] = cell
+			}
+		}
+		begin = int(at) + 1
+		if field++; !last {
+			continue
+		}
+		mark := mark{b.part, base + int64(first), b.block, number + lines}
+		if p.marked || field < len(p.fields) {
+			if line := bytes.TrimSuffix(text[first:at], []byte("\r")); len(line) > 0 {
+				err = w.line(out, p, line, mark)
+			}
+		} else {
+			err = w.plain(out, p, r, mark)
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		lines++
+		if first, field = begin, 0; first >= end {
+			break
+		}
+	}
+	return i + int64(first), lines, nil
+}
+
+// plain takes a line whose fields are cut.
+func (w *scan) plain(out *worker, p *parser, r *row, at mark) error {
+	if err := p.translate(r); err != nil {
+		return w.refuse(out, at, err)
+	}
+	return w.take(out, r, at)
 }
 
 // mark is where a line stands.
@@ -193,7 +237,8 @@ type mark struct {
 
 var errLong = fmt.Errorf("line is longer than %d bytes", lineBytesMax)
 
-func (w *scan) line(out *worker, p *parser, line []byte, r *row, at mark) error {
+func (w *scan) line(out *worker, p *parser, line []byte, at mark) error {
+	r := &out.row
 	if len(p.trailer) > 0 && bytes.HasPrefix(line, p.trailer) {
 		s := out.shards[w.side]
 		s.Trailer = append(s.Trailer, trailer{at.part, at.position})
@@ -333,8 +378,23 @@ func appendField(text []byte, f Field, r *row) []byte {
 	case Time:
 		return binary.LittleEndian.AppendUint64(text, uint64(r.second))
 	}
-	text = binary.LittleEndian.AppendUint32(text, uint32(len(r.text[f])))
-	return append(text, r.text[f]...)
+	cell := r.text[f]
+	text = binary.LittleEndian.AppendUint32(text, uint32(len(cell)))
+	if len(cell) > 8 {
+		return append(text, cell...)
+	}
+	return binary.LittleEndian.AppendUint64(text, shortWord(cell))
+}
+
+// shortWord is a text of at most eight bytes as a number. Mostly something stands behind it
+// in memory, and is read with it.
+func shortWord(text []byte) uint64 {
+	if cap(text) >= 8 {
+		return binary.LittleEndian.Uint64(text[:8]) << (64 - 8*uint(len(text)))
+	}
+	var whole [8]byte
+	copy(whole[8-len(text):], text)
+	return binary.LittleEndian.Uint64(whole[:])
 }
 
 // count adds up what all workers, of this run and of one before it, found on a side.

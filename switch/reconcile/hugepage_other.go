@@ -1,0 +1,6 @@
+//go:build !linux
+
+package reconcile
+
+// hugePages does nothing: only Linux takes the hint.
+func hugePages([]byte) {}
