@@ -180,26 +180,32 @@ func (c *core) resumeAll(now time.Time, list []*life, spacing time.Duration) []a
 // snapshotVersion stands first in a snapshot. It is the version of the intents in it.
 const snapshotVersion = intentVersion
 
-// snapshot writes the payments at work down once in a while, so that a start need not
-// read the journal from its beginning. It is written beside the payments' path; when
-// one is still being written the next waits for its turn.
-func (w *writer) snapshot() {
-	if w.lastTicket == nil || w.tail-w.snapshotAt < uint64(w.options.Limits.SnapshotBlocks) {
-		return // Before the first block of this run there is nothing new to keep.
+// snapshot writes the payments at work down once in a while, as they are after b, so that a
+// start need not read the journal from its beginning. When one is still being written the
+// next waits for its turn.
+func (w *writer) snapshot(b *batch) {
+	if w.tail-w.snapshotAt < uint64(w.options.Limits.SnapshotBlocks) {
+		return
 	}
 	select {
 	case w.snapshotting <- struct{}{}:
+		b.state, w.snapshotAt = w.core.save(), w.tail
 	default:
+	}
+}
+
+// keep saves the snapshot that b carries, if it is durable, beside the payments' path.
+func (w *writer) keep(b *batch) {
+	if b.state == nil {
 		return
 	}
-	sequence, state := w.tail, w.core.save()
-	w.snapshotAt = sequence
-	ticket := w.lastTicket
+	if w.failed.Load() != nil {
+		<-w.snapshotting
+		return
+	}
+	sequence, state := b.expect+1, b.state
 	go func() {
 		defer func() { <-w.snapshotting }()
-		if ticket.Wait() != nil {
-			return
-		}
 		if err := w.options.Snapshots.Save(sequence, state); err != nil {
 			w.options.Logger.Warn("engine: cannot save a snapshot", zap.Error(err))
 		}

@@ -14,8 +14,10 @@ import (
 )
 
 // writer is the one goroutine that owns a shard's state. It takes what is queued, lets
-// the core decide, appends the records as one block and hands the block on to the
-// committer, which sends and answers once the block is durable.
+// the core decide and hands the records on as one block: to the appender, which puts it into
+// the journal, and from there to the committer, which sends and answers once the block is
+// durable. While one block is decided the one before it is hashed and copied and the ones
+// before that are on their way to the disk.
 type writer struct {
 	*Engine
 	core   *core
@@ -28,13 +30,13 @@ type writer struct {
 	batch     *batch
 	spare     []input
 	free      chan *batch // Batches to be filled, as many as blocks may be in flight.
+	appends   chan *batch // Batches on their way into the journal, in order.
 	commits   chan *batch // Batches on their way to the disk, in order.
 	now       chan struct{}
 	stop      bool
 
-	noHistory    bool           // Of accounts: the journal was trimmed before it had one.
-	snapshotAt   uint64         // Sequence of the newest snapshot.
-	lastTicket   journal.Ticket // Of the newest block.
+	noHistory    bool   // Of accounts: the journal was trimmed before it had one.
+	snapshotAt   uint64 // Sequence of the newest snapshot.
 	snapshotting chan struct{}
 }
 
@@ -47,7 +49,10 @@ type batch struct {
 	ops     []*payment.Operation
 	replies []*call
 	owed    []string // Institutions that are owed an outcome of this block.
+	expect  uint64   // The sequence before the block's.
 	ticket  journal.Ticket
+	state   []byte        // A snapshot as of this block; nil for none.
+	reached chan struct{} // Closed by the appender; such a batch is empty and ends there.
 }
 
 type span struct{ from, to int }
@@ -63,7 +68,7 @@ func (b *batch) reset() {
 	clear(b.replies)
 	b.records, b.updates, b.spans = b.records[:0], b.updates[:0], b.spans[:0]
 	b.bodies, b.ops, b.replies, b.owed = b.bodies[:0], b.ops[:0], b.replies[:0], b.owed[:0]
-	b.ticket = nil
+	b.ticket, b.state = nil, nil
 }
 
 // spareMax bounds the inputs whose room is kept from one turn to the next.
@@ -81,6 +86,7 @@ func newWriter(e *Engine) *writer {
 		entropy:      ulid.Monotonic(rand.Reader, 0),
 		batch:        new(batch),
 		free:         make(chan *batch, e.options.Limits.BlocksInFlight),
+		appends:      make(chan *batch, e.options.Limits.BlocksInFlight),
 		commits:      make(chan *batch, e.options.Limits.BlocksInFlight),
 		now:          make(chan struct{}),
 		snapshotting: make(chan struct{}, 1),
@@ -97,9 +103,10 @@ func newWriter(e *Engine) *writer {
 // run is the writer's life.
 func (w *writer) run() {
 	committed := make(chan struct{})
+	go w.append()
 	go w.commit(committed)
 	w.loop()
-	close(w.commits)
+	close(w.appends)
 	<-committed
 	close(w.idle)
 }
@@ -196,7 +203,7 @@ func (w *writer) answeredBefore(key requestKey, ev *event) bool {
 	if !w.seen.maybe(bytes) {
 		return false
 	}
-	w.flush()
+	w.catchUp()
 	id, err := w.projection.request(key.institution, key.requestID)
 	if errors.Is(err, journal.ErrNotFound) {
 		return false
@@ -220,7 +227,7 @@ func (w *writer) answeredBefore(key requestKey, ev *event) bool {
 
 // recall tells the core of a payment that has ended.
 func (w *writer) recall(now time.Time, id payment.ID) {
-	w.flush()
+	w.catchUp()
 	l, err := w.projection.find(id)
 	if err == nil {
 		w.decide(now, &event{kind: eventRecalled, past: l})
@@ -327,29 +334,57 @@ func (w *writer) project(l *life) {
 		journal.Update{Key: request, Value: []byte(l.ID)})
 }
 
-// flush appends the batch as one block and hands it on. It waits while as many blocks
-// as allowed are on their way: what comes in meanwhile makes the next block larger.
+// flush hands the batch on as one block. It waits while as many blocks as allowed are on
+// their way: what comes in meanwhile makes the next block larger.
 func (w *writer) flush() {
 	b := w.batch
 	if b.empty() || w.failed.Load() != nil {
 		return
 	}
+	b.expect = w.tail
 	if len(b.records) > 0 {
-		for i, s := range b.spans {
-			b.records[i].Body = b.bodies[s.from:s.to:s.to]
-		}
-		w.endBlock(w.tail + 1)
-		ticket, err := w.options.Log.Append(w.tail, b.records, b.updates)
-		if err != nil {
-			w.fail(fmt.Errorf("engine: cannot append block %d: %w", w.tail+1, err))
-			return
-		}
-		b.ticket, w.lastTicket = ticket, ticket
 		w.tail++
+		w.endBlock(w.tail)
+		w.snapshot(b)
 	}
-	w.commits <- b
+	w.appends <- b
 	w.batch = <-w.free
-	w.snapshot()
+}
+
+// catchUp hands the batch on and waits until the projection holds it and all before it.
+func (w *writer) catchUp() {
+	w.flush()
+	reached := make(chan struct{})
+	w.appends <- &batch{reached: reached}
+	<-reached
+}
+
+// append puts each block into the journal, in order. After a fault none follows: the
+// committer then refuses what the blocks would have answered.
+func (w *writer) append() {
+	defer close(w.commits)
+	for b := range w.appends {
+		if b.reached != nil {
+			close(b.reached)
+			continue
+		}
+		if len(b.records) > 0 && w.failed.Load() == nil {
+			w.store(b)
+		}
+		w.commits <- b
+	}
+}
+
+func (w *writer) store(b *batch) {
+	for i, s := range b.spans {
+		b.records[i].Body = b.bodies[s.from:s.to:s.to]
+	}
+	ticket, err := w.options.Log.Append(b.expect, b.records, b.updates)
+	if err != nil {
+		w.fail(fmt.Errorf("engine: cannot append block %d: %w", b.expect+1, err))
+		return
+	}
+	b.ticket = ticket
 }
 
 // fail stops the shard: an append that failed may have been stored, so nothing may be
@@ -370,6 +405,7 @@ func (w *writer) commit(done chan<- struct{}) {
 			}
 		}
 		w.deliver(b)
+		w.keep(b)
 		b.reset()
 		w.free <- b
 	}
