@@ -155,11 +155,7 @@ func (e *Engine) Standings() ([]ledger.Stood, error) {
 func (e *Engine) stand() ([]ledger.Stood, uint64, error) {
 	c := e.borrow()
 	e.inbox.put(input{event: event{kind: eventStand, calls: c}})
-	select {
-	case <-c.done:
-	case <-e.idle:
-		return nil, 0, &payment.Refusal{Failure: payment.JournalUnavailable}
-	}
+	<-c.done
 	list, tail, failure := c.stood, c.tail, c.refusal
 	e.release(c)
 	if failure != payment.NoFailure {

@@ -5,7 +5,8 @@ import (
 	"tongma/switch/payment"
 )
 
-// call is one caller that waits for a reply.
+// call is one caller that waits for a reply. Whoever takes one on answers it, at the latest
+// when the writer ends: the caller waits for nothing else.
 type call struct {
 	done    chan struct{} // Receives one value when payment or refusal is set.
 	payment payment.Payment
@@ -45,3 +46,9 @@ func (c *call) join(l *life) {
 
 // finish wakes the waiter.
 func (c *call) finish() { c.done <- struct{}{} }
+
+// turnAway wakes the waiter with a refusal.
+func (c *call) turnAway(failure payment.Failure) {
+	c.refusal = failure
+	c.finish()
+}

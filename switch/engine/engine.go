@@ -102,18 +102,7 @@ func (e *Engine) Submit(r *Request) (payment.Payment, error) {
 }
 
 func (e *Engine) wait(c *call) (payment.Payment, error) {
-	select {
-	case <-c.done:
-	case <-e.idle:
-		select {
-		case <-c.done:
-		default:
-			if e.failed.Load() == nil { // An orderly stop answers whatever was begun.
-				return payment.Payment{}, &payment.Refusal{Failure: payment.ShuttingDown}
-			}
-			return payment.Payment{}, &payment.Refusal{Failure: payment.JournalFailed}
-		}
-	}
+	<-c.done
 	p, failure := c.payment, c.refusal
 	e.release(c)
 	if failure != payment.NoFailure {
@@ -166,11 +155,7 @@ func (e *Engine) look(in input) (payment.Payment, error) {
 	c := e.borrow()
 	in.calls, in.event.kind = c, eventLook
 	e.inbox.put(in)
-	select {
-	case <-c.done:
-	case <-e.idle:
-		return payment.Payment{}, &payment.Refusal{Failure: payment.JournalUnavailable}
-	}
+	<-c.done
 	p, found, refused := c.payment, c.found, c.refusal != payment.NoFailure
 	e.release(c)
 	if refused { // What was found did not become durable.
@@ -220,15 +205,7 @@ type Answered struct {
 
 // Answers is Answer for many that came together.
 func (e *Engine) Answers(list []Answered) {
-	e.inbox.mu.Lock()
-	first := len(e.inbox.list) == 0
-	for i := range list {
-		e.inbox.list = append(e.inbox.list, input{event: event{kind: eventAnswer, op: list[i].Op, answer: list[i].Answer}})
-	}
-	e.inbox.mu.Unlock()
-	if first && len(list) > 0 {
-		e.inbox.wake()
-	}
+	e.inbox.putAnswers(list)
 }
 
 // Late takes an answer that came after the link had given up on op.
@@ -265,51 +242,4 @@ func (e *Engine) Stop(ctx context.Context) error {
 		return *failed
 	}
 	return nil
-}
-
-// inbox is where events wait for the writer. It has no limit of its own: what comes in
-// is bounded by the gateway's connections, by the operations that were sent and by the
-// refusals that are kept in a second.
-type inbox struct {
-	mu    sync.Mutex
-	list  []input
-	ready chan struct{}
-}
-
-// input is one event with what only the runner needs.
-type input struct {
-	event
-	look        payment.ID
-	lookRequest requestKey
-	refused     *Refused
-	act         *Act
-	limit       int    // queue
-	owed        *Owed  // told
-	suppressed  uint64 // refused: how many were not kept since the last one that was.
-}
-
-func (b *inbox) put(in input) {
-	b.mu.Lock()
-	b.list = append(b.list, in)
-	first := len(b.list) == 1
-	b.mu.Unlock()
-	if first {
-		b.wake()
-	}
-}
-
-func (b *inbox) wake() {
-	select {
-	case b.ready <- struct{}{}:
-	default:
-	}
-}
-
-// take returns all that waits and leaves spare in its place.
-func (b *inbox) take(spare []input) []input {
-	b.mu.Lock()
-	list := b.list
-	b.list = spare[:0]
-	b.mu.Unlock()
-	return list
 }

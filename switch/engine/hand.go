@@ -22,11 +22,7 @@ type Undecided struct {
 func (e *Engine) Queue(limit int) ([]Undecided, error) {
 	c := e.borrow()
 	e.inbox.put(input{event: event{kind: eventQueue, calls: c}, limit: limit})
-	select {
-	case <-c.done:
-	case <-e.idle:
-		return nil, &payment.Refusal{Failure: payment.JournalUnavailable}
-	}
+	<-c.done
 	list, failure := c.queue, c.refusal
 	e.release(c)
 	if failure != payment.NoFailure {

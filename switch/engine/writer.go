@@ -3,7 +3,6 @@ package engine
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -38,37 +37,6 @@ type writer struct {
 	noHistory    bool   // Of accounts: the journal was trimmed before it had one.
 	snapshotAt   uint64 // Sequence of the newest snapshot.
 	snapshotting chan struct{}
-}
-
-// batch is one block and what may happen when it is durable.
-type batch struct {
-	records []journal.Record
-	updates []journal.Update
-	spans   []span // Where each record's body lies in bodies.
-	bodies  []byte
-	ops     []*payment.Operation
-	replies []*call
-	owed    []string // Institutions that are owed an outcome of this block.
-	expect  uint64   // The sequence before the block's.
-	ticket  journal.Ticket
-	state   []byte        // A snapshot as of this block; nil for none.
-	reached chan struct{} // Closed by the appender; such a batch is empty and ends there.
-}
-
-type span struct{ from, to int }
-
-func (b *batch) empty() bool {
-	return len(b.records) == 0 && len(b.ops) == 0 && len(b.replies) == 0
-}
-
-func (b *batch) reset() {
-	clear(b.records)
-	clear(b.updates)
-	clear(b.ops)
-	clear(b.replies)
-	b.records, b.updates, b.spans = b.records[:0], b.updates[:0], b.spans[:0]
-	b.bodies, b.ops, b.replies, b.owed = b.bodies[:0], b.ops[:0], b.replies[:0], b.owed[:0]
-	b.ticket, b.state = nil, nil
 }
 
 // spareMax bounds the inputs whose room is kept from one turn to the next.
@@ -108,7 +76,28 @@ func (w *writer) run() {
 	w.loop()
 	close(w.appends)
 	<-committed
+	w.turnAway()
 	close(w.idle)
+}
+
+// turnAway answers everybody whom nothing else will answer any more. An orderly stop has
+// answered whatever was begun.
+func (w *writer) turnAway() {
+	failure := payment.ShuttingDown
+	if w.failed.Load() != nil {
+		failure = payment.JournalFailed
+	}
+	for _, c := range w.batch.replies {
+		c.turnAway(failure)
+	}
+	for _, l := range w.core.lives {
+		for c := l.calls; c != nil; {
+			next := c.next // c is its waiter's again once it is answered.
+			c.turnAway(failure)
+			c = next
+		}
+	}
+	w.inbox.close(failure)
 }
 
 func (w *writer) loop() {
@@ -359,73 +348,11 @@ func (w *writer) catchUp() {
 	<-reached
 }
 
-// append puts each block into the journal, in order. After a fault none follows: the
-// committer then refuses what the blocks would have answered.
-func (w *writer) append() {
-	defer close(w.commits)
-	for b := range w.appends {
-		if b.reached != nil {
-			close(b.reached)
-			continue
-		}
-		if len(b.records) > 0 && w.failed.Load() == nil {
-			w.store(b)
-		}
-		w.commits <- b
-	}
-}
-
-func (w *writer) store(b *batch) {
-	for i, s := range b.spans {
-		b.records[i].Body = b.bodies[s.from:s.to:s.to]
-	}
-	ticket, err := w.options.Log.Append(b.expect, b.records, b.updates)
-	if err != nil {
-		w.fail(fmt.Errorf("engine: cannot append block %d: %w", b.expect+1, err))
-		return
-	}
-	b.ticket = ticket
-}
-
 // fail stops the shard: an append that failed may have been stored, so nothing may be
 // decided on top of it. The next start reads what is there.
 func (w *writer) fail(err error) {
 	if w.failed.CompareAndSwap(nil, &err) {
 		w.options.Logger.Error("engine: the shard stops", zap.Error(err))
-	}
-}
-
-// commit waits for each block to be durable, in order, then sends and answers.
-func (w *writer) commit(done chan<- struct{}) {
-	defer close(done)
-	for b := range w.commits {
-		if b.ticket != nil && w.failed.Load() == nil {
-			if err := b.ticket.Wait(); err != nil {
-				w.fail(fmt.Errorf("engine: a block did not become durable: %w", err))
-			}
-		}
-		w.deliver(b)
-		w.keep(b)
-		b.reset()
-		w.free <- b
-	}
-}
-
-func (w *writer) deliver(b *batch) {
-	failed := w.failed.Load() != nil
-	if !failed && len(b.ops) > 0 {
-		w.options.Sender.Send(b.ops)
-	}
-	if !failed && w.options.Owed != nil {
-		for _, institution := range b.owed {
-			w.options.Owed(institution)
-		}
-	}
-	for _, c := range b.replies {
-		if failed && c.refusal == payment.NoFailure {
-			c.refusal = payment.JournalFailed
-		}
-		c.finish()
 	}
 }
 
