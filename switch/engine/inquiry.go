@@ -79,7 +79,7 @@ func (w *writer) inquire(now time.Time, in *input) {
 // ended reads a payment that has ended from the projection; where there is none the call is
 // answered so.
 func (w *writer) ended(id payment.ID, c *call) *life {
-	w.flush()
+	w.catchUp()
 	l, err := w.projection.find(id)
 	switch {
 	case err == nil:

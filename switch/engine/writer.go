@@ -97,6 +97,9 @@ func (w *writer) turnAway() {
 			c = next
 		}
 	}
+	for _, c := range w.inquiries {
+		c.turnAway(failure)
+	}
 	w.inbox.close(failure)
 }
 
