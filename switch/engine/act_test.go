@@ -2,6 +2,7 @@ package engine
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,16 +72,21 @@ func TestActsAreKeptWithTheirState(t *testing.T) {
 	})
 }
 
-// An intent of the version before, which kept no shape of the code, is still read.
-func TestIntentOfTheVersionBeforeIsRead(t *testing.T) {
+// Intents of the versions before, which kept no reason, and no shape of the code, are still
+// read, and so are the sums of refunds from before there were chargebacks.
+func TestRecordsOfTheVersionsBeforeAreRead(t *testing.T) {
 	l := &life{Payment: payment.Payment{ID: "P1", RequestID: "r1", TableVersion: "t@d",
 		Legs: []payment.Leg{{Kind: payment.Debit, Institution: "bank", Amount: 5}}}}
 	body := appendRecord(nil, &action{record: recordIntent, life: l})
 	tail := appendLegs([]byte{byte(l.phase)}, l)
-	old := append(body[:len(body)-len(tail)-1:len(body)-len(tail)-1], tail...) // Without the empty shape.
+	at := len(appendString(nil, "P1")) + 3
+	noReason := slices.Delete(slices.Clone(body), at, at+1)
+	noShape := append(slices.Clone(noReason[:len(noReason)-len(tail)-1]), tail...) // Without the empty one.
 	block := &journal.Block{Records: []journal.Record{
-		{Kind: uint8(recordIntent), Version: recordVersion, Body: old},
+		{Kind: uint8(recordIntent), Version: recordVersion, Body: noShape},
+		{Kind: uint8(recordIntent), Version: shapeVersion, Body: noReason},
 		{Kind: uint8(recordIntent), Version: intentVersion, Body: body},
+		{Kind: uint8(recordRefunded), Version: recordVersion, Body: appendVarint(appendString(nil, "P1"), 7)},
 	}}
 	if err := CheckBlock(block); err != nil {
 		t.Fatal(err)
@@ -93,8 +99,8 @@ func TestIntentOfTheVersionBeforeIsRead(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || count != 2 {
-		t.Errorf("%d intents, %v, want 2", count, err)
+	if err != nil || count != 3 {
+		t.Errorf("%d intents, %v, want 3", count, err)
 	}
 	block.Records[0].Version = intentVersion + 1
 	if CheckBlock(block) == nil {

@@ -60,6 +60,9 @@ func (c *core) step(now time.Time, ev *event) []action {
 		c.decideByHand(now, ev)
 	case eventInquire:
 		c.inquire(ev)
+	case eventPost:
+		c.post(now, ev)
+		c.forget(ev.request.Payment.Original)
 	case eventRecalled:
 		if c.lives[ev.past.ID] == nil && c.past[ev.past.ID] == nil {
 			c.past[ev.past.ID] = ev.past
@@ -193,7 +196,7 @@ func admitRefund(l, original *life) payment.Failure {
 	if !l.Amount.Valid() {
 		return payment.AmountInvalid
 	}
-	if l.Amount > original.Amount-original.Refunded-original.reserved {
+	if l.Amount > original.Amount-original.Returned()-original.reserved {
 		return payment.RefundExceeds
 	}
 	inherit(l, original)
@@ -208,7 +211,7 @@ func (c *core) admitCancel(l, original *life) payment.Failure {
 	if l.Institution != original.Institution {
 		return payment.NotAParty // Who was told "approved" must be the one who takes it back.
 	}
-	if original.Kind != payment.Pay || original.phase == phaseManual || original.Refunded > 0 {
+	if original.Kind != payment.Pay || original.phase == phaseManual || original.Returned() > 0 {
 		return payment.NotCancellable
 	}
 	if original.ended() && original.Status != payment.StatusApproved {
@@ -227,7 +230,7 @@ func (c *core) admitCancel(l, original *life) payment.Failure {
 	return payment.NoFailure
 }
 
-// inherit copies what a refund or a cancel has in common with its original.
+// inherit copies what a refund, a cancel or a chargeback has in common with its original.
 func inherit(l, original *life) {
 	l.Currency, l.Mode, l.Scene = original.Currency, original.Mode, original.Scene
 	l.Scheme, l.Merchant = original.Scheme, original.Merchant
@@ -343,6 +346,13 @@ func (c *core) settleOriginal(now time.Time, l *life) {
 			original.Refunded += l.Amount
 			c.record(original, recordRefunded)
 		}
+	case l.Kind == payment.Chargeback:
+		original.ChargedBack += l.Amount
+		c.record(original, recordRefunded)
+	case l.Kind == payment.Adjustment && l.Reason == payment.Representment:
+		original.Refunded += l.Amount
+		c.record(original, recordRefunded)
+	case l.Kind == payment.Adjustment: // It leaves what it puts right as it is.
 	case approved && original.Status == payment.StatusApproved:
 		original.Status, original.Failure = payment.StatusCancelled, payment.CancelledByCaller
 		original.Decided = now

@@ -20,7 +20,7 @@ type Ending struct {
 // no end yet; the zero value begins anywhere, if it is told where to look for older ones.
 type Endings struct {
 	// Brief reads no more than settlement asks for, which runs beside the payments on the same
-	// processors: of a payment ID, Kind, Original, Institution, RequestID, Amount, Status,
+	// processors: of a payment ID, Kind, Reason, Original, Institution, RequestID, Amount, Status,
 	// Failure and Decided; of its legs Kind, Medium, Institution and Amount.
 	Brief bool
 
@@ -111,7 +111,7 @@ func (e *Endings) outcome(record *journal.Record, at journal.Position, ended fun
 		p.ID = payment.ID(begun.id)
 	case known:
 		*p = payment.Payment{ID: payment.ID(begun.id), Legs: p.Legs}
-		from := reader{body: begun.body}
+		from := reader{body: begun.body, version: begun.version}
 		if e.intent(p, &from); from.err != nil {
 			return from.err
 		}
@@ -153,7 +153,11 @@ func (e *Endings) whole(r *reader, at journal.Position, ended func(*Ending) erro
 // intent reads the beginning of an intent's body; see appendIntent.
 func (e *Endings) intent(p *payment.Payment, r *reader) {
 	p.Kind = payment.Kind(r.byte())
-	r.skip(2 + len(p.Digest))
+	r.skip(2)
+	if r.version >= intentVersion {
+		p.Reason = payment.Reason(r.byte())
+	}
+	r.skip(len(p.Digest))
 	p.Original = payment.ID(r.string())
 	p.Institution, p.RequestID = e.name(r.text()), r.string()
 	r.varint()

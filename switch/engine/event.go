@@ -17,6 +17,7 @@ const (
 	eventRecalled                  // A payment that ended long ago was read from the projection.
 	eventDecided                   // People decided what became of a payment.
 	eventInquire                   // People want an institution asked how a leg stands.
+	eventPost                      // People decided on a chargeback or an adjustment.
 
 	// The runner's own; the core never sees them.
 	eventLook

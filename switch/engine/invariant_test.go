@@ -27,31 +27,31 @@ func (w *world) check() {
 		if l.dependants == 0 {
 			w.t.Errorf("seed %d: %s is kept in memory and nothing is at work on it", w.seed, l.ID)
 		}
-		if l.reserved < 0 || l.Refunded+l.reserved > l.Amount {
-			w.t.Errorf("seed %d: %s of %d has %d refunded and %d reserved", w.seed, l.ID, l.Amount, l.Refunded, l.reserved)
+		if l.reserved < 0 || l.Returned()+l.reserved > l.Amount {
+			w.t.Errorf("seed %d: %s of %d has %d refunded, %d charged back and %d reserved", w.seed, l.ID, l.Amount,
+				l.Refunded, l.ChargedBack, l.reserved)
 		}
 	}
 }
 
 // checkEnd holds what must be true when everything has come to rest.
 func (w *world) checkEnd() {
-	refunded := map[payment.ID]payment.Fen{}
+	back := returned{}
 	for id, l := range w.core.lives {
 		w.t.Errorf("seed %d: %s never came to an end: %s", w.seed, id, phaseNames[l.phase])
 	}
 	for _, p := range w.ended {
-		w.checkPayment(&p, refunded)
+		w.checkPayment(&p)
+		back.count(&p)
 	}
 	w.checkPositions()
-	for id, sum := range refunded {
-		if original := w.ended[id]; sum > original.Amount || sum != original.Refunded {
-			w.t.Errorf("seed %d: refunds of %s sum to %d of %d, the switch says %d",
-				w.seed, id, sum, original.Amount, original.Refunded)
+	for id, original := range w.ended {
+		if sum := back[id]; sum.refunded != original.Refunded || sum.chargedBack != original.ChargedBack || original.Returned() > original.Amount {
+			w.t.Errorf("seed %d: of %s of %d fen %+v went back, the switch says %d refunded and %d charged back",
+				w.seed, id, original.Amount, sum, original.Refunded, original.ChargedBack)
 		}
-	}
-	for id, sum := range refunded {
-		if original := w.ended[id]; original.Status != payment.StatusApproved {
-			w.t.Errorf("seed %d: %s is %s and %d of it was refunded", w.seed, id, original.Status, sum)
+		if original.Returned() > 0 && original.Status != payment.StatusApproved {
+			w.t.Errorf("seed %d: %s is %s and %d of it went back", w.seed, id, original.Status, original.Returned())
 		}
 	}
 	for _, l := range w.core.past {
@@ -71,7 +71,7 @@ func (w *world) manualDependant(id payment.ID) bool {
 }
 
 // checkPayment compares one ended payment with the books of its institutions.
-func (w *world) checkPayment(p *payment.Payment, refunded map[payment.ID]payment.Fen) {
+func (w *world) checkPayment(p *payment.Payment) {
 	switch p.Status {
 	case payment.StatusApproved:
 		w.tally.approved++
@@ -81,6 +81,10 @@ func (w *world) checkPayment(p *payment.Payment, refunded map[payment.ID]payment
 		w.tally.cancelled++
 	default:
 		w.t.Errorf("seed %d: %s ended as %s", w.seed, p.ID, p.Status)
+	}
+	if p.Reason != payment.NoReason {
+		w.checkEntry(p)
+		return // No institution was called.
 	}
 	w.checkAsker(p)
 	if p.Kind == payment.Cancel {
@@ -92,7 +96,6 @@ func (w *world) checkPayment(p *payment.Payment, refunded map[payment.ID]payment
 	}
 	if p.Kind == payment.Refund && p.Status == payment.StatusApproved {
 		w.tally.refunds++
-		refunded[p.Original] += p.Amount
 	}
 }
 
@@ -185,7 +188,7 @@ func (w *world) checkPositions() {
 			continue // A cancelled payment and its cancel are together nothing.
 		}
 		var original *payment.Payment
-		if o, ok := w.ended[p.Original]; ok {
+		if o, ok := w.ended[p.Original]; ok && p.Kind != payment.Adjustment {
 			original = &o
 		}
 		for key, amount := range netOf(&p, original) {

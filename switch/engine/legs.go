@@ -31,6 +31,30 @@ func refundLegs(original *payment.Payment, caller string, amount payment.Fen) []
 	return legs
 }
 
+// chargebackLegs names every institution whose money a chargeback moves: the way back of the
+// original's legs, and the original's caller for the side that had no leg, so that both sides
+// find it as theirs. None of them is called.
+func chargebackLegs(original *payment.Payment, amount payment.Fen) []payment.Leg {
+	var legs []payment.Leg
+	turned := map[payment.OperationKind]payment.OperationKind{payment.Credit: payment.TakeBack, payment.Debit: payment.GiveBack}
+	sides := map[payment.OperationKind]bool{}
+	medium := payment.Commercial
+	for i := len(original.Legs) - 1; i >= 0; i-- {
+		leg := &original.Legs[i]
+		medium = leg.Medium
+		sides[turned[leg.Kind]] = true
+		legs = append(legs, payment.Leg{Kind: turned[leg.Kind], Institution: leg.Institution,
+			Original: original.Reference(i), Amount: amount, Medium: leg.Medium})
+	}
+	for _, kind := range []payment.OperationKind{payment.TakeBack, payment.GiveBack} {
+		if !sides[kind] && len(legs) < payment.LegsMax {
+			legs = append(legs, payment.Leg{Kind: kind, Institution: original.Institution,
+				Original: original.RequestID, Amount: amount, Medium: medium})
+		}
+	}
+	return legs
+}
+
 // cancelLegs undoes the legs of an approved payment, last one first.
 func cancelLegs(original *payment.Payment) []payment.Leg {
 	legs := make([]payment.Leg, 0, len(original.Legs))

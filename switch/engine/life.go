@@ -42,7 +42,7 @@ type life struct {
 	replied       bool
 	calls         *call             // Everybody who waits.
 	followers     []*life           // Cancels that wait for the end of this payment.
-	original      *life             // The payment that this one refunds or cancels.
+	original      *life             // The payment that this one is linked to.
 	reserved      payment.Fen       // Refunds in flight.
 	posted        []payment.Posting // Of the outcome record read last; replay only.
 	undoing       bool              // A cancel is at work on it, or is in people's hands: no refund beside it.
@@ -105,12 +105,13 @@ func (l *life) reference() string {
 }
 
 // attach tells the original that l is at work on it: a refund reserves its amount, a
-// cancel keeps refunds away.
+// cancel keeps refunds away. An entry reserves nothing: it ends in the step that begins it.
 func (l *life) attach() {
 	l.original.dependants++
-	if l.Kind == payment.Refund {
+	switch l.Kind {
+	case payment.Refund:
 		l.original.reserved += l.Amount
-	} else {
+	case payment.Cancel:
 		l.original.undoing = true
 	}
 }

@@ -2,9 +2,9 @@ package engine
 
 import "tongma/switch/payment"
 
-// turned is the payment that l refunds or cancels; nil for a payment.
+// turned is the payment that l turns round; nil where it turns none.
 func (l *life) turned() *payment.Payment {
-	if l.original == nil {
+	if l.original == nil || !l.Kind.Turns() {
 		return nil
 	}
 	return &l.original.Payment

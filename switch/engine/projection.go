@@ -13,7 +13,7 @@ import (
 const (
 	keyPayment  = 'i' // + payment id: positions of its records.
 	keyRequest  = 'q' // + institution, 0, request id: payment id.
-	keyRefunded = 'r' // + payment id: sum of its approved refunds, fen.
+	keyRefunded = 'r' // + payment id: sums of its approved refunds and of its chargebacks, fen; see appendReturned.
 	keyAct      = 'a' // + sequence, offset: empty; where an administrative act stands.
 	keyState    = 's' // + what acts change: how the newest of them left it.
 	keyOwed     = 'o' // + institution, 0, sequence, offset: payment id; an outcome that its caller is owed.
@@ -24,6 +24,16 @@ const (
 
 func paymentKey(id payment.ID) []byte  { return append([]byte{keyPayment}, id...) }
 func refundedKey(id payment.ID) []byte { return append([]byte{keyRefunded}, id...) }
+
+// appendReturned is what the view says of a payment that was refunded or charged back. The
+// second sum is left out where it is nothing: so was it written before there were chargebacks.
+func appendReturned(dst []byte, refunded, chargedBack payment.Fen) []byte {
+	dst = appendVarint(dst, int64(refunded))
+	if chargedBack != 0 {
+		dst = appendVarint(dst, int64(chargedBack))
+	}
+	return dst
+}
 
 func requestKeyBytes(institution, requestID string) []byte {
 	key := make([]byte, 0, 2+len(institution)+len(requestID))
@@ -99,6 +109,9 @@ func (p *projection) find(id payment.ID) (*life, error) {
 	}
 	r := reader{body: value}
 	l.Refunded = payment.Fen(r.varint())
+	if len(r.body) > 0 {
+		l.ChargedBack = payment.Fen(r.varint())
+	}
 	return l, r.err
 }
 

@@ -22,7 +22,7 @@ const (
 	recordUnknown  recordKind = 5  // The caller was told that the outcome is not known.
 	recordManual   recordKind = 6  // The plan is spent; people decide.
 	recordNote     recordKind = 7  // An answer that changed nothing, kept as evidence.
-	recordRefunded recordKind = 8  // The sum of a payment's approved refunds.
+	recordRefunded recordKind = 8  // The sums of a payment's approved refunds and of its chargebacks.
 	recordRefused  recordKind = 9  // A request that was refused before intent.
 	recordAct      recordKind = 10 // What a person did to the switch, or was refused.
 	recordOwed     recordKind = 11 // The caller, who was told "unknown", is owed the outcome that stands before.
@@ -42,13 +42,16 @@ func (k recordKind) String() string { return recordNames[k] }
 // does not write.
 func RecordName(kind uint8) string { return recordNames[recordKind(kind)] }
 
-// The versions of record bodies. An intent's is one ahead: it adds the code's shape, so
-// that a draft of a routing table can be tried on recorded traffic. So is an act's: it
-// adds what the act posted. The ones before them are still read.
+// The versions of record bodies. An intent's is two ahead: first it added the code's shape,
+// so that a draft of a routing table can be tried on recorded traffic, then the reason of a
+// chargeback or an adjustment. An act's adds what the act posted, the sums of what was
+// returned add the chargebacks. The ones before them are still read.
 const (
-	recordVersion = 2
-	intentVersion = 3
-	actVersion    = 3
+	recordVersion   = 2
+	shapeVersion    = 3 // The first intent with a shape.
+	intentVersion   = 4
+	actVersion      = 3
+	refundedVersion = 3
 )
 
 // version is the one that this engine writes.
@@ -58,6 +61,8 @@ func (k recordKind) version() uint8 {
 		return intentVersion
 	case recordAct:
 		return actVersion
+	case recordRefunded:
+		return refundedVersion
 	}
 	return recordVersion
 }
@@ -94,13 +99,14 @@ func appendRecord(dst []byte, a *action) []byte {
 	case recordOwed:
 		return appendString(dst, l.Institution)
 	case recordRefunded:
-		return binary.AppendVarint(dst, int64(l.Refunded))
+		dst = binary.AppendVarint(dst, int64(l.Refunded))
+		return binary.AppendVarint(dst, int64(l.ChargedBack))
 	}
 	panic("engine: record kind without a body: " + a.record.String())
 }
 
 func appendIntent(dst []byte, p *payment.Payment) []byte {
-	dst = append(dst, byte(p.Kind), byte(p.Mode), byte(p.Scene))
+	dst = append(dst, byte(p.Kind), byte(p.Mode), byte(p.Scene), byte(p.Reason))
 	dst = append(dst, p.Digest[:]...)
 	dst = appendString(dst, string(p.Original))
 	dst = appendString(dst, p.Institution)
@@ -227,6 +233,9 @@ func (r *reader) time() time.Time {
 
 func (r *reader) intent(p *payment.Payment) {
 	p.Kind, p.Mode, p.Scene = payment.Kind(r.byte()), payment.Mode(r.byte()), payment.Scene(r.byte())
+	if r.version >= intentVersion {
+		p.Reason = payment.Reason(r.byte())
+	}
 	for i := range p.Digest {
 		p.Digest[i] = r.byte()
 	}
@@ -237,7 +246,7 @@ func (r *reader) intent(p *payment.Payment) {
 	p.Currency, p.CodeMask = r.string(), r.string()
 	p.Scheme, p.Merchant, p.Category = r.string(), r.string(), r.string()
 	p.Rule, p.TableVersion = r.string(), r.string()
-	if r.version >= intentVersion {
+	if r.version >= shapeVersion {
 		p.Shape = r.string()
 	}
 	p.Status = payment.StatusPending
@@ -260,6 +269,15 @@ func (r *reader) legs(l *life) {
 		leg.Amount = payment.Fen(r.varint())
 		leg.Remote = r.string()
 	}
+}
+
+// returned reads the sums of a payment's refunds and chargebacks.
+func (r *reader) returned() (refunded, chargedBack payment.Fen) {
+	refunded = payment.Fen(r.varint())
+	if r.version >= refundedVersion {
+		chargedBack = payment.Fen(r.varint())
+	}
+	return refunded, chargedBack
 }
 
 // postings reads what an outcome posted.
@@ -292,7 +310,7 @@ func fold(l *life, kind recordKind, r *reader) error {
 		l.posted = r.postings()
 		l.Fees = ledger.FeesOf(&l.Payment, l.posted)
 	case recordRefunded:
-		l.Refunded = payment.Fen(r.varint())
+		l.Refunded, l.ChargedBack = r.returned()
 	case recordOwed:
 		r.string()
 	case recordTold:

@@ -17,7 +17,8 @@ import (
 func drawLife(t *rapid.T) *life {
 	text := rapid.StringN(0, 20, 60)
 	l := &life{Payment: payment.Payment{
-		ID: payment.ID(rapid.StringN(1, 40, 40).Draw(t, "id")), Kind: payment.Kind(rapid.IntRange(0, 2).Draw(t, "kind")),
+		ID: payment.ID(rapid.StringN(1, 40, 40).Draw(t, "id")), Kind: payment.Kind(rapid.IntRange(0, 4).Draw(t, "kind")),
+		Reason:   payment.Reason(rapid.IntRange(0, len(payment.Reasons(payment.Chargeback))).Draw(t, "reason")),
 		Original: payment.ID(text.Draw(t, "original")), Institution: text.Draw(t, "institution"),
 		RequestID: text.Draw(t, "request"), Requested: time.Unix(0, rapid.Int64().Draw(t, "requested")).UTC(),
 		Accepted: time.Unix(0, rapid.Int64().Draw(t, "accepted")).UTC(),

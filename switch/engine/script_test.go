@@ -140,6 +140,8 @@ func (s *script) play(line string) (string, error) {
 	switch words[0] {
 	case "pay", "refund", "cancel":
 		return s.accept(words[0], plain[0], options)
+	case "chargeback", "adjust":
+		return s.post(words[0], plain[0], options)
 	case "answer", "late":
 		return s.answer(words[0], plain, options)
 	case "decide":
@@ -171,15 +173,42 @@ func (s *script) accept(kind, id string, options map[string]string) (string, err
 	}
 	for _, leg := range splitList(options["legs"]) {
 		operation, institution, _ := strings.Cut(leg, ":")
+		institution, word, _ := strings.Cut(institution, "/")
+		medium, _ := payment.ParseMedium(orElse(word, "commercial"))
 		r.Payment.Legs = append(r.Payment.Legs, payment.Leg{
-			Kind: operationOf(operation), Institution: institution, Amount: payment.Fen(amount),
+			Kind: operationOf(operation), Institution: institution, Amount: payment.Fen(amount), Medium: medium,
 		})
 	}
 	r.Alternatives = splitList(options["else"])
-	if past := s.ended[r.Payment.Original]; past != nil && s.core.known(r.Payment.Original) == nil {
+	s.remember(r.Payment.Original)
+	return s.step(&event{kind: eventAccept, id: payment.ID(id), request: r, calls: newCall()}), nil
+}
+
+// post is an entry that two persons decided: adjust moves money from= one institution to= another.
+func (s *script) post(kind, id string, options map[string]string) (string, error) {
+	amount, err := strconv.ParseInt(orElse(options["amount"], "100"), 10, 64)
+	if err != nil {
+		return "", err
+	}
+	n := &Entry{ID: payment.ID(id), Kind: payment.Chargeback, Original: payment.ID(options["of"]), Amount: payment.Fen(amount)}
+	reason := orElse(options["reason"], "fraud")
+	if kind == "adjust" {
+		n.Kind, n.Debited, n.Credited = payment.Adjustment, options["from"], options["to"]
+		n.Medium, _ = payment.ParseMedium(orElse(options["medium"], "commercial"))
+		reason = orElse(options["reason"], "reconciliation_difference")
+	}
+	if n.Reason, _ = payment.ParseReason(reason); n.Reason == payment.NoReason {
+		return "", fmt.Errorf("unknown reason %q", reason)
+	}
+	s.remember(n.Original)
+	return s.step(&event{kind: eventPost, id: n.ID, request: &Request{Payment: n.payment()}, calls: newCall()}), nil
+}
+
+// remember recalls a payment that has ended, as the runner does.
+func (s *script) remember(id payment.ID) {
+	if past := s.ended[id]; past != nil && s.core.known(id) == nil {
 		s.step(&event{kind: eventRecalled, past: past})
 	}
-	return s.step(&event{kind: eventAccept, id: payment.ID(id), request: r, calls: newCall()}), nil
 }
 
 func (s *script) answer(kind string, plain []string, options map[string]string) (string, error) {
@@ -281,14 +310,33 @@ func (s *script) keep(a *action) string {
 	case recordNote:
 		return fmt.Sprintf("note %s %s %s\n", a.life.ID, a.note.op, a.note.answer.Outcome)
 	case recordRefunded:
-		return fmt.Sprintf("record %s refunded %d\n", a.life.ID, a.life.Refunded)
+		return fmt.Sprintf("record %s refunded %d%s\n", a.life.ID, a.life.Refunded, chargedBack(a.life))
 	case recordOutcome:
 		s.ended[a.life.ID] = a.life
-		return fmt.Sprintf("record %s %s\n", a.life.ID, status(a.life))
+		return fmt.Sprintf("record %s %s\n%s", a.life.ID, status(a.life), posted(a))
 	case recordLeg, recordRoute:
 		return fmt.Sprintf("record %s %s %d %s\n", a.life.ID, a.record, a.life.leg+1, phaseNames[a.life.phase])
 	}
 	return fmt.Sprintf("record %s %s\n", a.life.ID, a.record)
+}
+
+func chargedBack(l *life) string {
+	if l.ChargedBack == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" charged back %d", l.ChargedBack)
+}
+
+// posted says what an entry posts: of the others the money is told by their legs.
+func posted(a *action) string {
+	if a.life.Kind != payment.Chargeback && a.life.Kind != payment.Adjustment {
+		return ""
+	}
+	var out strings.Builder
+	for _, line := range a.postings {
+		fmt.Fprintf(&out, "    %s %d\n", line.Account, line.Amount)
+	}
+	return out.String()
 }
 
 func status(l *life) string {

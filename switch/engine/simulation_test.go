@@ -50,6 +50,8 @@ func TestSimulation(t *testing.T) {
 // tally counts what the seeds reached, so that a simulation that exercises nothing fails.
 type tally struct {
 	approved, declined, cancelled, manual, refunds, cancels, crashes, late, notes, conflicts, short, byHand int
+
+	chargebacks, adjustments, wonBack, entriesRefused, entriesShort, entriesAgain int
 }
 
 func (t *tally) add(o tally) {
@@ -65,6 +67,12 @@ func (t *tally) add(o tally) {
 	t.conflicts += o.conflicts
 	t.short += o.short
 	t.byHand += o.byHand
+	t.chargebacks += o.chargebacks
+	t.adjustments += o.adjustments
+	t.wonBack += o.wonBack
+	t.entriesRefused += o.entriesRefused
+	t.entriesShort += o.entriesShort
+	t.entriesAgain += o.entriesAgain
 }
 
 func (t *tally) reached(tb testing.TB) {
@@ -72,6 +80,8 @@ func (t *tally) reached(tb testing.TB) {
 		"approved": t.approved, "declined": t.declined, "cancelled": t.cancelled,
 		"manual": t.manual, "refunds": t.refunds, "cancels": t.cancels,
 		"crashes": t.crashes, "late": t.late, "notes": t.notes, "conflicts": t.conflicts, "short": t.short, "byHand": t.byHand,
+		"chargebacks": t.chargebacks, "adjustments": t.adjustments, "wonBack": t.wonBack,
+		"entriesRefused": t.entriesRefused, "entriesShort": t.entriesShort, "entriesAgain": t.entriesAgain,
 	} {
 		if n == 0 {
 			tb.Errorf("no seed reached %q", name)
@@ -120,6 +130,7 @@ type world struct {
 	banks   map[string]*simBank
 	faults  simFaults
 	orders  []*order
+	entries []*Entry
 	replied map[payment.ID]payment.Status // Final answers that a caller has seen.
 	ids     int
 	tally   tally
@@ -204,10 +215,15 @@ func (w *world) inEpoch(d time.Duration, do func()) {
 
 func (w *world) chance(perThousand int) bool { return w.rng.IntN(1000) < perThousand }
 
-// traffic is one caller's act: a new payment, a refund, a cancel, or a request again.
+// traffic is one caller's act: a new payment, a refund, a cancel, or a request again; or what
+// people book.
 func (w *world) traffic(i int) {
-	kind := w.rng.IntN(10)
-	if kind < 5 || len(w.orders) == 0 {
+	kind := w.rng.IntN(13)
+	if kind >= 10 && len(w.orders) > 0 {
+		w.entry(kind)
+		return
+	}
+	if kind < 5 || kind >= 10 || len(w.orders) == 0 {
 		w.order(w.newPayment(i))
 		return
 	}
@@ -286,12 +302,17 @@ func (w *world) submit(o *order) {
 			}
 		}
 	}
-	if past, ok := w.visible[p.Original]; ok && w.core.known(p.Original) == nil {
-		w.step(&event{kind: eventRecalled, past: &life{Payment: clone(past), replied: true}})
-	}
+	w.remember(p.Original)
 	r := o.request
 	r.Payment = clone(r.Payment)
 	w.step(&event{kind: eventAccept, id: o.id, request: &r, calls: newCall()})
+}
+
+// remember recalls a payment that has ended, as the runner does.
+func (w *world) remember(id payment.ID) {
+	if past, ok := w.visible[id]; ok && w.core.known(id) == nil {
+		w.step(&event{kind: eventRecalled, past: &life{Payment: clone(past), replied: true}})
+	}
 }
 
 // again is a request whose payment has ended: the same answer, or a conflict.

@@ -17,7 +17,7 @@ import (
 type viewProof struct {
 	open     map[payment.ID]*life              // Begun and not ended.
 	again    map[payment.ID][]journal.Position // Outcomes after the first: of payments that were cancelled.
-	refunded map[payment.ID]payment.Fen
+	returned map[payment.ID][]byte             // As the newest record of it says.
 	states   map[string][]byte
 	owed     map[string]payment.ID // By key.
 	want     entrySum
@@ -28,7 +28,7 @@ func newViewProof() *viewProof {
 	return &viewProof{
 		open:     map[payment.ID]*life{},
 		again:    map[payment.ID][]journal.Position{},
-		refunded: map[payment.ID]payment.Fen{},
+		returned: map[payment.ID][]byte{},
 		states:   map[string][]byte{},
 		owed:     map[string]payment.ID{},
 	}
@@ -103,7 +103,8 @@ func (v *viewProof) record(record *journal.Record, at journal.Position) error {
 		institution, owed := r.told()
 		delete(v.owed, string(owedKey(institution, owed)))
 	case recordRefunded:
-		v.refunded[id] = payment.Fen(r.varint())
+		refunded, chargedBack := r.returned()
+		v.returned[id] = appendReturned(nil, refunded, chargedBack)
 	case recordAct:
 		a, err := readAct(record)
 		if err != nil {
@@ -144,8 +145,8 @@ func (v *viewProof) payment(id payment.ID, kind recordKind, r *reader, at journa
 
 // check reads the whole view and reports whether it is what the blocks lead to.
 func (v *viewProof) check(view journal.View) error {
-	for id, sum := range v.refunded {
-		v.want.add(refundedKey(id), appendVarint(nil, int64(sum)))
+	for id, sums := range v.returned {
+		v.want.add(refundedKey(id), sums)
 	}
 	for key, id := range v.owed {
 		v.want.add([]byte(key), []byte(id))

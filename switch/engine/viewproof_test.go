@@ -33,6 +33,11 @@ func TestAuditHoldsTheViewAgainstTheLog(t *testing.T) {
 		for i := range 40 { // A whole span of blocks.
 			submit(debit(fmt.Sprint("s", i), 10))
 		}
+		for _, n := range []*Entry{chargeback(e, refunded.ID, 30), chargeback(e, submit(debit("r6", 10)).ID, 10)} {
+			if _, err := e.Post(n, entryAct(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
 		e.Late(&payment.Operation{Kind: payment.Debit, Payment: cancelled.ID}, payment.Answer{})
 		for _, state := range []string{"one", "two"} {
 			if err := e.Act(&Act{Time: time.Now(), Who: "li", What: "table.draft", Key: "tables", State: []byte(state)}); err != nil {

@@ -162,6 +162,8 @@ func (w *writer) input(now time.Time, in *input) {
 		w.inquire(now, in)
 	case eventOwe:
 		w.owe(in)
+	case eventPost:
+		w.post(now, in)
 	case eventQueue:
 		in.calls.queue = w.core.queue(in.limit)
 		w.batch.replies = append(w.batch.replies, in.calls)
@@ -307,7 +309,7 @@ func (w *writer) addRecord(a *action) {
 		return
 	case recordRefunded:
 		b.updates = append(b.updates, journal.Update{
-			Key: refundedKey(l.ID), Value: appendVarint(nil, int64(l.Refunded)),
+			Key: refundedKey(l.ID), Value: appendReturned(nil, l.Refunded, l.ChargedBack),
 		})
 		return
 	}

@@ -309,11 +309,15 @@ func appendPayment(dst []byte, p *payment.Payment) []byte {
 	dst = object.AppendField(dst, "scene", p.Scene.String())
 	dst = object.AppendField(dst, "scheme", p.Scheme)
 	dst = object.AppendField(dst, "original", string(p.Original))
+	dst = object.AppendField(dst, "reason", p.Reason.Code())
 	if n := len(p.Legs); n > 0 {
 		dst = object.AppendField(dst, "institution", p.Legs[n-1].Institution)
 	}
 	if p.Refunded > 0 {
 		dst = object.AppendInt(dst, "refunded_fen", int64(p.Refunded))
+	}
+	if p.ChargedBack > 0 {
+		dst = object.AppendInt(dst, "charged_back_fen", int64(p.ChargedBack))
 	}
 	if p.Failure != payment.NoFailure {
 		dst = append(dst, `,"failure":{`...)

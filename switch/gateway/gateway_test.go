@@ -236,7 +236,7 @@ func TestLegs(t *testing.T) {
 	}
 }
 
-func TestDocumentListsEveryFailure(t *testing.T) {
+func TestDocumentListsEveryFailureAndReason(t *testing.T) {
 	text, err := os.ReadFile("openapi.json")
 	if err != nil {
 		t.Fatal(err)
@@ -250,6 +250,13 @@ func TestDocumentListsEveryFailure(t *testing.T) {
 		want = append(want, failure.Code())
 	}
 	if got := document.Components.Schemas["FailureCode"].Value.Enum; !slices.Equal(got, want) {
+		t.Errorf("the document lists %v, want %v", got, want)
+	}
+	want = nil
+	for _, reason := range append(payment.Reasons(payment.Chargeback), payment.Reasons(payment.Adjustment)...) {
+		want = append(want, reason.Code())
+	}
+	if got := document.Components.Schemas["Payment"].Value.Properties["reason"].Value.Enum; !slices.Equal(got, want) {
 		t.Errorf("the document lists %v, want %v", got, want)
 	}
 }

@@ -74,7 +74,7 @@ func (b *Book) side(key Side) *side {
 
 // Hold reserves what p would take from each side, from now until Release or Settle. It
 // holds all or nothing: LiquidityShort when a side's deposit, cap and position do not
-// cover it. original is what a refund or a cancel turns round, nil for a payment.
+// cover it. original is what p turns round, nil where it turns nothing round.
 func (b *Book) Hold(p, original *payment.Payment) payment.Failure {
 	m := moved(p, original)
 	for _, move := range m.all() {

@@ -150,9 +150,12 @@ func (s *Schedule) charge(p *payment.Payment) charge {
 
 // fee adds the lines of p's fee and keeps them in p.
 func (b *Book) fee(p, original *payment.Payment) {
-	if p.Kind != payment.Pay {
+	switch {
+	case p.Kind.Turns():
 		b.giveBackFee(p, original)
 		return
+	case p.Kind != payment.Pay:
+		return // An adjustment says itself what is moved; a fee is put right by one of its own.
 	}
 	from := len(b.lines)
 	c := b.fees.charge(p)
@@ -187,14 +190,14 @@ func (b *Book) addFee(account string, part payment.Fen) {
 
 // giveBackFee returns of each line that the original was charged the part that p's amount
 // is of the original's: what has been returned after it is rounded down, so that the last
-// refund returns exactly the rest. A cancel returns all. The schedule of today has no say:
+// refund or chargeback returns exactly the rest. A cancel returns all. The schedule of today has no say:
 // it may have changed since. What a third party returns is not held against its cap: it
 // goes below it by no more than it earned, and a payer's refund does not wait for that.
 func (b *Book) giveBackFee(p, original *payment.Payment) {
 	if len(original.Fees) == 0 {
 		return
 	}
-	before, after := original.Refunded, original.Refunded+p.Amount
+	before, after := original.Returned(), original.Returned()+p.Amount
 	earners, bearer := original.Fees[:len(original.Fees)-1], original.Fees[len(original.Fees)-1]
 	sum := payment.Fen(0)
 	for _, line := range earners {

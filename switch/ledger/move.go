@@ -40,12 +40,12 @@ func (m *moves) add(side Side, amount payment.Fen) {
 // moved nets what p moves when it is approved. A debit leg moves money from the leg's
 // institution to the caller, a credit leg from the caller to the leg's institution, each
 // in the leg's medium: a caller that debits in one medium and credits in the other has
-// changed money for its customer. A refund or a cancel is the original turned round, for
-// its own amount; who asked for it and whom it had to call do not matter.
+// changed money for its customer. A refund, a cancel or a chargeback is the original turned
+// round, for its own amount; who asked for it and whom it had to call do not matter.
 func moved(p, original *payment.Payment) moves {
 	var m moves
 	source, sign := p, payment.Fen(1)
-	if p.Kind != payment.Pay {
+	if p.Kind.Turns() {
 		source, sign = original, -1
 	}
 	for i := range source.Legs {

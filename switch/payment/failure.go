@@ -95,6 +95,10 @@ const (
 
 	// What people may not decide.
 	NotDecidable
+	NotChargeable
+	ChargebackExceeds
+	PaymentOpen
+	ReasonInvalid
 
 	failureCount // Number of failures; keep last.
 )
@@ -156,7 +160,12 @@ var failures = [failureCount]failureText{
 	JournalUnavailable: {"journal_unavailable", 503, "The journal does not accept records."},
 	JournalFailed:      {"journal_failed", 503, "The journal failed while the request was at work: its outcome is not known. Send the same request again."},
 
-	NotDecidable:  {"not_decidable", 409, "The payment is not in people's hands, or what it turns round still is."},
+	NotDecidable:      {"not_decidable", 409, "The payment is not in people's hands, or what it turns round still is."},
+	NotChargeable:     {"not_chargeable", 409, "The payment is not in a state that can be charged back."},
+	ChargebackExceeds: {"chargeback_exceeds", 409, "Refunds and chargebacks together would exceed the payment, or more would be won back than was charged back."},
+	PaymentOpen:       {"payment_open", 409, "The payment has no end yet: what would be put right may still happen."},
+	ReasonInvalid:     {"reason_invalid", 400, "The reason is not one for this kind of entry."},
+
 	InternalError: {"internal_error", 500, "The switch met a fault of its own."},
 
 	InstitutionUnavailable: {"institution_unavailable", 503, "The code's institution is not reachable; nothing was sent."},

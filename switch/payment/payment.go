@@ -31,8 +31,8 @@ func (f Fen) Yuan() string {
 	return sign + strconv.FormatUint(n/100, 10) + "." + string([]byte{'0' + byte(cents/10), '0' + byte(cents%10)})
 }
 
-// Kind says what a payment does. A refund and a cancel are payments of their own,
-// linked to the original.
+// Kind says what a payment does. All but Pay are payments of their own, linked to the
+// original. The numbers stand in journals.
 type Kind uint8
 
 // The kinds of payment.
@@ -40,12 +40,21 @@ const (
 	Pay    Kind = iota // Money from payer to payee.
 	Refund             // Money back, all or part.
 	Cancel             // The whole payment undone, as if it had not been.
+	// What two persons booked. No institution is called: it is told by its statement.
+	Chargeback // Money back, all or part, against the payee's side's will.
+	Adjustment // Money from one institution to another, to put right what went wrong.
 )
 
-var kindNames = [...]string{"pay", "refund", "cancel"}
+var kindNames = [...]string{"pay", "refund", "cancel", "chargeback", "adjustment"}
 
 // String returns the word used in the API and in records.
 func (k Kind) String() string { return nameOf(kindNames[:], uint8(k)) }
+
+// ParseKind is the inverse of Kind.String.
+func ParseKind(word string) (Kind, bool) { i, ok := indexOf(kindNames[:], word); return Kind(i), ok }
+
+// Turns reports whether a payment of kind k moves its original's money the way back.
+func (k Kind) Turns() bool { return k == Refund || k == Cancel || k == Chargeback }
 
 // Mode says who shows the code.
 type Mode uint8
@@ -117,7 +126,8 @@ func (s Status) Final() bool {
 type Payment struct {
 	ID       ID
 	Kind     Kind
-	Original ID // The payment that this one refunds or cancels; empty for Pay.
+	Reason   Reason // Of a chargeback or an adjustment.
+	Original ID     // The payment that this one turns round or, an adjustment, puts right; empty for Pay.
 
 	Institution string // The calling institution.
 	RequestID   string // Its own id for the request, unique within the institution.
@@ -143,9 +153,14 @@ type Payment struct {
 	Failure Failure
 	Decided time.Time // When Status became final; zero before.
 
-	Refunded Fen       // Sum of the approved refunds of this payment.
-	Fees     []Posting // The lines of its outcome that are fees, the bearer's last; a refund returns these.
+	Refunded    Fen       // Sum of the approved refunds; of a chargeback, what was won back.
+	ChargedBack Fen       // Sum of the chargebacks.
+	Fees        []Posting // The lines of its outcome that are fees, the bearer's last; a refund returns these.
 }
+
+// Returned is what has gone the way back: refunds and chargebacks together, never more than
+// Amount.
+func (p *Payment) Returned() Fen { return p.Refunded + p.ChargedBack }
 
 // Digest is the first 16 bytes of the SHA-256 of a request's content.
 type Digest [16]byte
