@@ -29,8 +29,8 @@ func newBooks(seed uint64) *books {
 
 var parties = []string{"alder", "birch", "cedar", "elm", "fir"}
 
-// ending is one more payment, or the refund of one before it, at position at. Some are in
-// e-CNY alone, some change money from one medium into the other.
+// ending is one more payment, the refund or chargeback of one before it, or an adjustment, at
+// position at. Some are in e-CNY alone, some change money from one medium into the other.
 func (b *books) ending(at journal.Position) *engine.Ending {
 	b.serial++
 	p := &payment.Payment{ID: payment.MakeID(0, fmt.Sprintf("%026d", b.serial)), RequestID: fmt.Sprintf("r,%d", b.serial),
@@ -38,9 +38,12 @@ func (b *books) ending(at journal.Position) *engine.Ending {
 	var original *payment.Payment
 	if len(b.paid) > 0 && b.random.IntN(4) == 0 {
 		original = b.paid[b.random.IntN(len(b.paid))]
-		if rest := original.Amount - original.Refunded; rest > 0 {
+		if rest := original.Amount - original.Returned(); rest > 0 {
 			p.Kind, p.Original, p.Institution = payment.Refund, original.ID, original.Institution
 			p.Amount = min(p.Amount, rest)
+			if b.random.IntN(2) == 0 {
+				p.Kind, p.Reason = payment.Chargeback, payment.Reasons(payment.Chargeback)[b.random.IntN(5)]
+			}
 		} else {
 			original = nil
 		}
@@ -53,12 +56,21 @@ func (b *books) ending(at journal.Position) *engine.Ending {
 		if b.random.IntN(3) == 0 {
 			p.Legs = append(p.Legs, payment.Leg{Kind: payment.Credit, Institution: parties[who[2]], Amount: p.Amount})
 		}
-		b.paid = append(b.paid, p)
+		if b.random.IntN(5) == 0 {
+			p.Kind, p.Reason, p.Institution = payment.Adjustment, payment.FeeCorrection, parties[who[2]]
+			p.Legs = []payment.Leg{{Kind: payment.Debit, Institution: parties[who[1]], Medium: medium, Amount: p.Amount},
+				{Kind: payment.Credit, Institution: p.Institution, Medium: medium, Amount: p.Amount}}
+		} else {
+			b.paid = append(b.paid, p)
+		}
 	}
 	b.book.Hold(p, original)
 	lines := append([]payment.Posting(nil), b.book.Settle(p, original)...)
-	if original != nil {
+	switch p.Kind {
+	case payment.Refund:
 		original.Refunded += p.Amount
+	case payment.Chargeback:
+		original.ChargedBack += p.Amount
 	}
 	for _, line := range lines {
 		if a, _ := ledger.ParseAccount(line.Account); a.Medium == payment.Commercial {

@@ -13,11 +13,25 @@ import (
 	"tongma/switch/payment"
 )
 
-// The kinds of a row: the payment's own money, or a fee.
+// The kinds of a row: the payment's own money, or a fee. What two persons booked has kinds of
+// its own, whose rows end with one field more: the reason.
 const (
-	rowDetail = "D"
-	rowFee    = "F"
+	rowDetail     = "D"
+	rowFee        = "F"
+	rowChargeback = "C" // Money that a chargeback took back; a fee that it returned is F.
+	rowAdjustment = "A"
 )
+
+// rowKind is the kind of a row of p that is no fee.
+func rowKind(p *payment.Payment) string {
+	switch p.Kind {
+	case payment.Chargeback:
+		return rowChargeback
+	case payment.Adjustment:
+		return rowAdjustment
+	}
+	return rowDetail
+}
 
 // row is one transfer as it stands in the statements of both its sides, and, as text, a
 // leaf of the window's tree.
@@ -27,7 +41,7 @@ type row struct {
 	ledger.Transfer
 }
 
-// columns names the fields of a row's text.
+// columns names the fields of a row's text, without the reason.
 var columns = []string{
 	"row", "sequence", "offset", "payment", "kind", "original", "institution", "request_id",
 	"decided", "payer", "payee", "amount_fen",
@@ -59,7 +73,7 @@ func (s *stamp) appendTo(dst []byte, at time.Time) []byte {
 
 // appendTo appends the row's text: CSV without an end of line.
 func (r *row) appendTo(dst []byte, times *stamp) []byte {
-	kind := rowDetail
+	kind := rowKind(r.payment)
 	if r.Fee {
 		kind = rowFee
 	}
@@ -74,7 +88,11 @@ func (r *row) appendTo(dst []byte, times *stamp) []byte {
 	dst = append(times.appendTo(dst, r.payment.Decided), ',')
 	dst = append(appendField(dst, r.Payer), ',')
 	dst = append(appendField(dst, r.Payee), ',')
-	return strconv.AppendInt(dst, int64(r.Amount), 10)
+	dst = strconv.AppendInt(dst, int64(r.Amount), 10)
+	if kind == rowChargeback || kind == rowAdjustment {
+		dst = append(append(dst, ','), r.payment.Reason.Code()...)
+	}
+	return dst
 }
 
 // appendField appends text as one field of CSV (RFC 4180), quoted where it must be.
@@ -95,7 +113,7 @@ func appendField(dst []byte, text string) []byte {
 // rowOf reads a row's fields back.
 func rowOf(fields []string) (row, bool) {
 	var r row
-	if len(fields) != len(columns) || fields[0] != rowDetail && fields[0] != rowFee {
+	if len(fields) < len(columns) || len(fields) > len(columns)+1 {
 		return r, false
 	}
 	sequence, err1 := strconv.ParseUint(fields[1], 10, 64)
@@ -108,14 +126,22 @@ func rowOf(fields []string) (row, bool) {
 	r.at = journal.Position{Sequence: sequence, Offset: uint32(offset)}
 	r.payment = &payment.Payment{ID: payment.ID(fields[3]), Original: payment.ID(fields[5]),
 		Institution: fields[6], RequestID: fields[7], Decided: decided}
-	known := false
-	for _, kind := range []payment.Kind{payment.Pay, payment.Refund, payment.Cancel} {
-		if kind.String() == fields[4] {
-			r.payment.Kind, known = kind, true
-		}
+	kind, known := payment.ParseKind(fields[4])
+	r.payment.Kind = kind
+	if len(fields) > len(columns) {
+		r.payment.Reason, _ = payment.ParseReason(fields[len(columns)])
 	}
 	r.Transfer = ledger.Transfer{Payer: fields[9], Payee: fields[10], Amount: payment.Fen(amount), Fee: fields[0] == rowFee}
-	return r, known
+	return r, known && r.written(fields)
+}
+
+// written reports whether the first and the last of fields are as a row of r's kind has them.
+func (r *row) written(fields []string) bool {
+	kind, plain := rowKind(r.payment), len(fields) == len(columns)
+	if r.Fee {
+		return plain
+	}
+	return fields[0] == kind && plain == (kind == rowDetail) && (plain || r.payment.Reason.Fits(r.payment.Kind))
 }
 
 // compareTransfers is the order of the rows of one payment; see row.compare.

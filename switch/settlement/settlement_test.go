@@ -358,3 +358,43 @@ func TestCalendar(t *testing.T) {
 		}
 	}
 }
+
+// TestRowsOfEntries: what two persons booked stands in rows of its own kind with the reason at
+// the end, its fees stand as fees do, and a row that claims another kind or reason is none.
+func TestRowsOfEntries(t *testing.T) {
+	decided := time.Unix(1e9, 5)
+	charged := &payment.Payment{ID: "P2", Kind: payment.Chargeback, Reason: payment.Fraud, Original: "P1", Institution: "shop", RequestID: "P2", Decided: decided}
+	adjusted := &payment.Payment{ID: "P3", Kind: payment.Adjustment, Reason: payment.LateOutcome, Institution: "shop", RequestID: "P3", Decided: decided}
+	paid := &payment.Payment{ID: "P1", Institution: "shop", RequestID: "r1", Decided: decided}
+	f := func(p *payment.Payment, fee bool, want string) {
+		t.Helper()
+		r := row{payment: p, Transfer: ledger.Transfer{Payer: "shop", Payee: "bank", Amount: 7, Fee: fee}}
+		text := string(r.appendTo(nil, &stamp{}))
+		if text != want {
+			t.Errorf("row %s, want %s", text, want)
+		}
+		back, ok := rowOf(strings.Split(text, ","))
+		if !ok || string(back.appendTo(nil, &stamp{})) != want {
+			t.Errorf("%s is read back as %+v, %t", text, back, ok)
+		}
+	}
+	at := "2001-09-09T01:46:40.000000005Z"
+	f(paid, false, "D,0,0,P1,pay,,shop,r1,"+at+",shop,bank,7")
+	f(charged, false, "C,0,0,P2,chargeback,P1,shop,P2,"+at+",shop,bank,7,fraud")
+	f(charged, true, "F,0,0,P2,chargeback,P1,shop,P2,"+at+",shop,bank,7")
+	f(adjusted, false, "A,0,0,P3,adjustment,,shop,P3,"+at+",shop,bank,7,late_outcome")
+	for _, text := range []string{
+		"D,0,0,P1,pay,,shop,r1," + at + ",shop,bank,7,fraud",
+		"D,0,0,P2,chargeback,P1,shop,P2," + at + ",shop,bank,7",
+		"C,0,0,P2,chargeback,P1,shop,P2," + at + ",shop,bank,7",
+		"C,0,0,P2,chargeback,P1,shop,P2," + at + ",shop,bank,7,late_outcome",
+		"C,0,0,P2,pay,P1,shop,P2," + at + ",shop,bank,7,fraud",
+		"A,0,0,P3,adjustment,,shop,P3," + at + ",shop,bank,7,",
+		"F,0,0,P3,adjustment,,shop,P3," + at + ",shop,bank,7,late_outcome",
+		"X,0,0,P1,pay,,shop,r1," + at + ",shop,bank,7",
+	} {
+		if _, ok := rowOf(strings.Split(text, ",")); ok {
+			t.Errorf("%s was taken for a row", text)
+		}
+	}
+}

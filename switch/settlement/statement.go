@@ -46,6 +46,7 @@ type StatementFile struct {
 //	H,tongma-statement,1,<kind>,<member>,<window>,<date>,<currency>,<digest of the close>
 //	<names of columns>
 //	D... or F... or S...         rows, see columns and summaryColumns
+//	C... or A...                 rows of chargebacks and adjustments, the reason at the end
 //	P,<a>,<b>,<rows>,<a to b>,<b to a>,<root>,<fee rows>,<a to b>,<b to a>,<root>
 //	M,<place among the members>,<members>,<path, hashes parted by spaces>
 //	T,<rows>,<out>,<in>,<SHA-256 of everything before this line>
