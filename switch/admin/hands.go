@@ -1,10 +1,7 @@
 package admin
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"sync"
 	"time"
 
 	"tongma/switch/engine"
@@ -19,9 +16,6 @@ type Hands interface {
 	Find(id payment.ID) (payment.Payment, error)
 }
 
-// hands keeps two people from deciding at once.
-type hands struct{ mu sync.Mutex }
-
 // Outcomes of a decision.
 const (
 	Moved   = "moved"   // All of it took place, by the institutions or by hand afterwards.
@@ -30,11 +24,12 @@ const (
 
 // Proposal is one person's word on a payment; it waits for that of another.
 type Proposal struct {
-	Outcome  string    `json:"outcome"`
-	Evidence string    `json:"evidence"` // Who of which institution said so, a file, a ticket.
-	By       string    `json:"by"`
-	At       time.Time `json:"at"`
+	Outcome string `json:"outcome"`
+	Word
 }
+
+// String gives the outcome.
+func (p *Proposal) String() string { return p.Outcome }
 
 // OpenLine is one payment without an end.
 type OpenLine struct {
@@ -63,12 +58,8 @@ type OpenLeg struct {
 	Cancelled   bool   `json:"cancelled,omitempty"`
 }
 
-// The limits of the queue and of what is said about a payment.
-const (
-	openShown        = 500
-	evidenceBytesMin = 8
-	evidenceBytesMax = 2000
-)
+// openShown bounds the queue that is shown.
+const openShown = 500
 
 func listOpen(c *call, _ *engine.Act) (any, error) {
 	queue, err := c.options.Hands.Queue(openShown)
@@ -103,45 +94,24 @@ func proposalKey(id payment.ID) string { return "decision/" + string(id) }
 
 // proposal gives what was proposed about a payment; nil where nothing was.
 func (c *call) proposal(id payment.ID) (*Proposal, error) {
-	text, err := c.options.Acts.State(proposalKey(id))
-	if err != nil || len(text) == 0 {
-		return nil, err
-	}
 	p := new(Proposal)
-	if err := json.Unmarshal(text, p); err != nil {
-		return nil, fmt.Errorf("admin: cannot read the proposal on %s: %w", id, err)
+	if found, err := c.proposed(proposalKey(id), p); err != nil || !found {
+		return nil, err
 	}
 	return p, nil
 }
 
-// propose keeps one person's word on a payment. A later one takes its place.
-func propose(c *call, a *engine.Act) (any, error) {
+// proposeOutcome keeps one person's word on a payment.
+func proposeOutcome(c *call, a *engine.Act) (any, error) {
 	var p Proposal
 	id, err := c.handed(a, &p)
-	if err == nil {
-		err = checkEvidence(p.Evidence)
-	}
 	if err != nil {
 		return nil, c.options.Tables.refused(a, err)
 	}
-	p.By, p.At = a.Who, a.Time
-	text, err := json.Marshal(&p)
-	if err != nil {
+	if err := c.propose(a, proposalKey(id), &p); err != nil {
 		return nil, err
 	}
-	a.Key, a.State, a.Detail = proposalKey(id), text, p.Outcome+": "+p.Evidence
-	if err := c.options.Acts.Act(a); err != nil {
-		return nil, &Refusal{JournalRefused, err.Error()}
-	}
 	return &p, nil
-}
-
-// checkEvidence refuses what says too little to be held against anything, and a whole file.
-func checkEvidence(text string) error {
-	if len(text) < evidenceBytesMin || len(text) > evidenceBytesMax {
-		return &Refusal{BodyInvalid, fmt.Sprintf("evidence has %d bytes, want %d to %d", len(text), evidenceBytesMin, evidenceBytesMax)}
-	}
-	return nil
 }
 
 // handed reads what is said about the payment of the path, which must be in people's hands.
@@ -170,31 +140,19 @@ type Decided struct {
 	Status string     `json:"status"`
 }
 
-// decide is the second person's word: it must say what the first one said, and ends the
-// payment.
-func decide(c *call, a *engine.Act) (any, error) {
-	c.hands.mu.Lock()
-	defer c.hands.mu.Unlock()
-	var word Proposal
-	id, err := c.handed(a, &word)
+// decideOutcome is the second person's word: it must say what the first one said, and ends
+// the payment.
+func decideOutcome(c *call, a *engine.Act) (any, error) {
+	c.deciding.Lock()
+	defer c.deciding.Unlock()
+	var said, p Proposal
+	id, err := c.handed(a, &said)
 	if err != nil {
 		return nil, c.options.Tables.refused(a, err)
 	}
-	p, err := c.proposal(id)
-	switch {
-	case err != nil:
+	if err := c.second(a, proposalKey(id), &p, said.Word, func() bool { return p.Outcome == said.Outcome }); err != nil {
 		return nil, err
-	case p == nil:
-		err = &Refusal{ProposalMissing, "nobody has proposed anything"}
-	case p.By == a.Who:
-		err = &Refusal{SamePerson, "who proposed a decision cannot make it"}
-	case p.Outcome != word.Outcome || word.By != "" && word.By != p.By:
-		err = &Refusal{ProposalChanged, fmt.Sprintf("%s proposed %s", p.By, p.Outcome)}
 	}
-	if err != nil {
-		return nil, c.options.Tables.refused(a, err)
-	}
-	a.Detail = clip(fmt.Sprintf("%s, as %s proposed: %s", p.Outcome, p.By, p.Evidence))
 	ended, err := c.options.Hands.Decide(id, p.Outcome == Moved, a)
 	if err != nil {
 		var refusal *payment.Refusal

@@ -1,10 +1,8 @@
 package admin
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"tongma/switch/engine"
 	"tongma/switch/ledger"
@@ -39,12 +37,13 @@ type LimitLine struct {
 
 // LimitProposal is one person's word on a limit; it waits for that of another.
 type LimitProposal struct {
-	Change   string      `json:"change"`
-	Amount   payment.Fen `json:"amount_fen"`
-	Evidence string      `json:"evidence"` // The bank's advice, a decision, a ticket.
-	By       string      `json:"by"`
-	At       time.Time   `json:"at"`
+	Change string      `json:"change"`
+	Amount payment.Fen `json:"amount_fen"`
+	Word
 }
+
+// String gives the change and its amount.
+func (p *LimitProposal) String() string { return p.Change + " " + p.Amount.Yuan() + " yuan" }
 
 // amountFenMax bounds a deposit and a cap: far from the end of what sums can hold.
 const amountFenMax payment.Fen = 1e17
@@ -72,16 +71,9 @@ func listLimits(c *call, _ *engine.Act) (any, error) {
 
 // limitProposal gives what was proposed about side; nil where nothing waits.
 func (c *call) limitProposal(side ledger.Side) (*LimitProposal, error) {
-	text, err := c.options.Acts.State(limitKey(side))
-	if err != nil || len(text) == 0 {
-		return nil, err
-	}
 	p := new(LimitProposal)
-	if err := json.Unmarshal(text, p); err != nil {
-		return nil, fmt.Errorf("admin: cannot read the proposal on %s: %w", limitKey(side), err)
-	}
-	if p.Change == "" {
-		return nil, nil
+	if found, err := c.proposed(limitKey(side), p); err != nil || !found {
+		return nil, err
 	}
 	return p, nil
 }
@@ -109,23 +101,15 @@ func (c *call) limit(a *engine.Act, p *LimitProposal) (ledger.Side, error) {
 	return side, nil
 }
 
-// proposeLimit keeps one person's word on a limit. A later one takes its place.
+// proposeLimit keeps one person's word on a limit.
 func proposeLimit(c *call, a *engine.Act) (any, error) {
 	var p LimitProposal
 	side, err := c.limit(a, &p)
-	if err == nil {
-		err = checkEvidence(p.Evidence)
-	}
 	if err != nil {
 		return nil, c.options.Tables.refused(a, err)
 	}
-	p.By, p.At = a.Who, a.Time
-	if a.State, err = json.Marshal(&p); err != nil {
+	if err := c.propose(a, limitKey(side), &p); err != nil {
 		return nil, err
-	}
-	a.Key, a.Detail = limitKey(side), clip(fmt.Sprintf("%s %s yuan: %s", p.Change, p.Amount.Yuan(), p.Evidence))
-	if err := c.options.Acts.Act(a); err != nil {
-		return nil, &Refusal{JournalRefused, err.Error()}
 	}
 	return &p, nil
 }
@@ -133,30 +117,19 @@ func proposeLimit(c *call, a *engine.Act) (any, error) {
 // approveLimit is the second person's word: it must say what the first one said. The
 // change stands in the act's own record.
 func approveLimit(c *call, a *engine.Act) (any, error) {
-	c.hands.mu.Lock()
-	defer c.hands.mu.Unlock()
-	var word LimitProposal
-	side, err := c.limit(a, &word)
+	c.deciding.Lock()
+	defer c.deciding.Unlock()
+	var said, p LimitProposal
+	side, err := c.limit(a, &said)
 	if err != nil {
 		return nil, c.options.Tables.refused(a, err)
 	}
-	p, err := c.limitProposal(side)
-	switch {
-	case err != nil:
+	agrees := func() bool { return p.Change == said.Change && p.Amount == said.Amount }
+	if err := c.second(a, limitKey(side), &p, said.Word, agrees); err != nil {
 		return nil, err
-	case p == nil:
-		err = &Refusal{ProposalMissing, "nobody has proposed anything"}
-	case p.By == a.Who:
-		err = &Refusal{SamePerson, "who proposed a change cannot approve it"}
-	case p.Change != word.Change || p.Amount != word.Amount:
-		err = &Refusal{ProposalChanged, fmt.Sprintf("%s proposed %s of %d fen", p.By, p.Change, p.Amount)}
-	}
-	if err != nil {
-		return nil, c.options.Tables.refused(a, err)
 	}
 	done := *a
 	done.Key, done.State = limitKey(side), []byte("{}")
-	done.Detail = clip(fmt.Sprintf("%s %s yuan, as %s proposed: %s", p.Change, p.Amount.Yuan(), p.By, p.Evidence))
 	p.apply(&done, side)
 	if err := c.options.Acts.Act(&done); err != nil {
 		var refusal *payment.Refusal
@@ -165,7 +138,7 @@ func approveLimit(c *call, a *engine.Act) (any, error) {
 		}
 		return nil, &Refusal{JournalRefused, err.Error()}
 	}
-	return p, nil
+	return &p, nil
 }
 
 // apply gives act what the approved proposal does.

@@ -51,10 +51,10 @@ type Server struct {
 	server    http.Server
 	mu        sync.Mutex
 	seen      map[string]time.Time // Signatures of the last window: each is taken once.
-	hands     hands
+	deciding  sync.Mutex           // Two people do not decide at once.
+	replays   chan struct{}        // A place for the one replay at a time.
+	histories chan struct{}        // And for the one who reads an account's history.
 	repairs   repairing
-	replays   chan struct{} // A place for the one replay at a time.
-	histories chan struct{} // And for the one who reads an account's history.
 }
 
 // New makes a server; Serve sets it going.
