@@ -134,59 +134,87 @@ func (c *core) post(now time.Time, ev *event) {
 	c.finish(now, l, payment.StatusApproved, payment.NoFailure)
 }
 
-// admitEntry checks what people decided against what is known.
+// admitEntry checks what people decided against what is known, what is at work on the
+// original included: what a refund has reserved is not left, and a cancel undoes all of it.
 func (c *core) admitEntry(l *life) payment.Failure {
 	l.original = c.known(l.Original)
+	if l.original == nil {
+		return checkEntry(&l.Payment, nil)
+	}
+	failure := checkEntry(&l.Payment, &l.original.Payment)
 	switch {
-	case !l.Reason.Fits(l.Kind):
-		return payment.ReasonInvalid
-	case !l.Amount.Valid():
-		return payment.AmountInvalid
-	case l.original == nil && (l.Original != "" || l.Kind == payment.Chargeback):
-		return payment.PaymentNotFound
-	case l.Kind == payment.Chargeback:
-		return admitChargeback(l, l.original)
-	case l.Legs[0].Institution == l.Legs[1].Institution:
-		return payment.FieldInvalid // It would move nothing.
-	}
-	return admitAdjustment(l, l.original)
-}
-
-// admitChargeback allows what is left of an approved payment. What a refund on its way has
-// reserved is not left. A cancel at work will undo all of it: nothing beside that.
-func admitChargeback(l, original *life) payment.Failure {
-	if original.Kind != payment.Pay || original.Status != payment.StatusApproved || original.undoing {
+	case failure != payment.NoFailure:
+		return failure
+	case l.Kind == payment.Adjustment && l.original.undoing:
+		return payment.PaymentOpen
+	case l.Kind == payment.Adjustment:
+		return payment.NoFailure
+	case l.original.undoing:
 		return payment.NotChargeable
-	}
-	if l.Amount > original.Amount-original.Returned()-original.reserved {
+	case l.Amount > l.original.Amount-l.original.Returned()-l.original.reserved:
 		return payment.ChargebackExceeds
 	}
-	inherit(l, original)
-	l.Legs = chargebackLegs(&original.Payment, l.Amount)
+	inherit(l, l.original)
+	l.Legs = chargebackLegs(&l.original.Payment, l.Amount)
 	return payment.NoFailure
 }
 
-// admitAdjustment checks the payment that an adjustment is linked to, if it is: it has come
-// to its end, for what is still open the switch or people's hands will put right; and both
-// institutions had part in it, or in its fees. What won a chargeback back is linked to that
-// chargeback and returns no more than it took. The amount is not held against another payment's:
-// the fault that is put right may be larger than what should have moved.
-func admitAdjustment(l, linked *life) payment.Failure {
-	won := l.Reason == payment.Representment
+// Check says what stands against n before anybody decides on it, given the payment that it
+// is linked to, nil where there is none. What is at work on that payment, and what the debited
+// side has left, counts when n is posted.
+func (n *Entry) Check(linked *payment.Payment) payment.Failure {
+	p := n.payment()
+	return checkEntry(&p, linked)
+}
+
+func checkEntry(p, linked *payment.Payment) payment.Failure {
 	switch {
-	case linked == nil && won:
+	case p.Kind != payment.Chargeback && p.Kind != payment.Adjustment:
+		return payment.FieldInvalid
+	case !p.Reason.Fits(p.Kind):
+		return payment.ReasonInvalid
+	case !p.Amount.Valid():
+		return payment.AmountInvalid
+	case linked == nil && (p.Original != "" || p.Kind == payment.Chargeback || p.Reason == payment.Representment):
 		return payment.PaymentNotFound
+	case p.Kind == payment.Chargeback:
+		return checkChargeback(p, linked)
+	case p.Legs[0].Institution == p.Legs[1].Institution:
+		return payment.FieldInvalid // It would move nothing.
 	case linked == nil:
 		return payment.NoFailure
-	case !linked.ended() || linked.undoing:
+	}
+	return checkAdjustment(p, linked)
+}
+
+// checkChargeback allows what is left of an approved payment.
+func checkChargeback(p, original *payment.Payment) payment.Failure {
+	if original.Kind != payment.Pay || original.Status != payment.StatusApproved {
+		return payment.NotChargeable
+	}
+	if p.Amount > original.Amount-original.Returned() {
+		return payment.ChargebackExceeds
+	}
+	return payment.NoFailure
+}
+
+// checkAdjustment holds an adjustment against the payment that it puts right. That has come to
+// its end: what is still open the switch or people's hands will put right. Both institutions had
+// part in it, or in its fees. What wins a chargeback back is linked to that chargeback and
+// returns no more than it took. Any other amount is not held against the payment's: the fault
+// that is put right may be larger than what should have moved.
+func checkAdjustment(p, linked *payment.Payment) payment.Failure {
+	won := p.Reason == payment.Representment
+	switch {
+	case !linked.Status.Final():
 		return payment.PaymentOpen
 	case won && linked.Kind != payment.Chargeback:
 		return payment.NotChargeable
-	case won && l.Amount > linked.Amount-linked.Refunded:
+	case won && p.Amount > linked.Amount-linked.Refunded:
 		return payment.ChargebackExceeds
 	}
-	for i := range l.Legs {
-		if !concerned(&linked.Payment, l.Legs[i].Institution) {
+	for i := range p.Legs {
+		if !concerned(linked, p.Legs[i].Institution) {
 			return payment.NotAParty
 		}
 	}
