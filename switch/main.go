@@ -23,6 +23,7 @@ type commands struct {
 	Journal     journalCommand     `cmd:"" help:"Look after a journal."`
 	Limit       limitCommand       `cmd:"" help:"Deposits and net debit caps of a running switch: list, change by two persons."`
 	Account     accountCommand     `cmd:"" help:"Look into the ledger of a running switch: balances at any position, an account's history."`
+	Entry       entryCommand       `cmd:"" help:"Chargebacks and adjustments: list, propose, approve by two persons."`
 	Window      windowCommand      `cmd:"" help:"Close and settle the windows of a running switch."`
 	Statement   statementCommand   `cmd:"" help:"Check a statement of a window."`
 	Route       routeCommand       `cmd:"" help:"Check a routing table, explain where a code goes."`

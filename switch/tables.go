@@ -47,7 +47,7 @@ func (s *assembly) openTables() error {
 		return err
 	}
 	s.admin = admin.New(admin.Options{People: people, Tables: s.tables, Acts: s.engine, Traffic: s.store, Logger: s.log,
-		Decoder: s.rules.Decoder, Hands: s.engine, Limits: s.engine, Accounts: s.engine, Windows: s.windows,
+		Decoder: s.rules.Decoder, Hands: s.engine, Limits: s.engine, Accounts: s.engine, Entries: s.engine, Windows: s.windows,
 		Repairs: repairs{s.engine, s}})
 	s.adminListener, err = net.Listen("tcp", s.config.Admin.Listen)
 	return err

@@ -75,6 +75,15 @@ func (c *Client) Do(method, path string, body, answer any) error {
 	return nil
 }
 
+// ProposeEntry asks for a chargeback or an adjustment, which another person has to approve,
+// and returns it with its id. With a Reference it may be asked for again: the proposal that
+// stands for it is then returned. The error is a *Refusal where the switch said no.
+func (c *Client) ProposeEntry(p EntryProposal) (EntryProposal, error) {
+	var kept EntryProposal
+	err := c.Do("POST", "/admin/v1/entries", &p, &kept)
+	return kept, err
+}
+
 func refusalIn(status int, text []byte) error {
 	var form struct {
 		Error Refusal `json:"error"`

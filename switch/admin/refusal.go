@@ -29,6 +29,17 @@ const (
 	ProposalChanged   Code = "proposal_changed"
 	Busy              Code = "busy"
 
+	EntryUnknown      Code = "entry_unknown"
+	EntryDecided      Code = "entry_decided"
+	EntryConflict     Code = "entry_conflict"
+	ReferenceKnown    Code = "reference_known"
+	ReasonInvalid     Code = "reason_invalid"
+	NotChargeable     Code = "not_chargeable"
+	ChargebackExceeds Code = "chargeback_exceeds"
+	PaymentOpen       Code = "payment_open"
+	NotAParty         Code = "not_a_party"
+	LiquidityShort    Code = "liquidity_short"
+
 	WindowUnknown       Code = "window_unknown"
 	WindowState         Code = "window_state"
 	NothingProposed     Code = "nothing_proposed"
@@ -65,6 +76,10 @@ var statuses = map[Code]int{
 	TablesFull: http.StatusConflict, Busy: http.StatusTooManyRequests,
 	PaymentUnknown: http.StatusNotFound, NotInHand: http.StatusConflict,
 	ProposalMissing: http.StatusConflict, ProposalChanged: http.StatusConflict,
+	EntryUnknown: http.StatusNotFound, EntryDecided: http.StatusConflict, EntryConflict: http.StatusConflict,
+	ReferenceKnown: http.StatusConflict, ReasonInvalid: http.StatusBadRequest, NotChargeable: http.StatusConflict,
+	ChargebackExceeds: http.StatusConflict, PaymentOpen: http.StatusConflict, NotAParty: http.StatusConflict,
+	LiquidityShort: http.StatusConflict,
 	JournalRefused: http.StatusServiceUnavailable,
 	WindowUnknown:  http.StatusNotFound, WindowState: http.StatusConflict,
 	NothingProposed: http.StatusConflict, ConfirmationDiffers: http.StatusUnprocessableEntity,

@@ -40,6 +40,7 @@ type Options struct {
 	Limits   Limits
 	Repairs  Repairs
 	Accounts Accounts
+	Entries  Entries
 	Windows  *settlement.Desk      // Nil where there are none.
 	Decoder  func() *codec.Decoder // Of the rules in force.
 	Logger   *zap.Logger

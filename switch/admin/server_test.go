@@ -70,11 +70,21 @@ const secretText = "0123456789abcdef"
 
 func newServer(t *testing.T) (*httptest.Server, *notebook) {
 	t.Helper()
+	n := &notebook{states: map[string][]byte{}, texts: map[string]journal.Setting{}}
+	options := newOptions(t, n, n, "people:\n  - {name: li, roles: [operator], secret_file: li.key}\n  - {name: wang, secret_file: wang.key}\n")
+	server := httptest.NewServer(New(options).server.Handler)
+	t.Cleanup(server.Close)
+	return server, n
+}
+
+// newOptions is what a server needs, with acts and texts and the people that text lists.
+func newOptions(t *testing.T, acts Acts, texts Texts, text string) Options {
+	t.Helper()
 	directory := t.TempDir()
 	files := map[string]string{
 		"table.yaml": stage.Table,
 		"li.key":     hex.EncodeToString([]byte(secretText)), "wang.key": hex.EncodeToString([]byte("another secret 16")),
-		"people.yaml": "people:\n  - {name: li, roles: [operator], secret_file: li.key}\n  - {name: wang, secret_file: wang.key}\n",
+		"people.yaml": text,
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
@@ -89,8 +99,7 @@ func newServer(t *testing.T) (*httptest.Server, *notebook) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &notebook{states: map[string][]byte{}, texts: map[string]journal.Setting{}}
-	tables, err := OpenTables(n, n, new(routing.Switchboard), register, func() ([]byte, error) {
+	tables, err := OpenTables(acts, texts, new(routing.Switchboard), register, func() ([]byte, error) {
 		return routing.Bundle(os.DirFS(directory), "table.yaml")
 	})
 	if err != nil {
@@ -99,9 +108,7 @@ func newServer(t *testing.T) (*httptest.Server, *notebook) {
 	if err := tables.Begin(); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(New(Options{People: people, Tables: tables, Acts: n, Logger: zap.NewNop(), Decoder: codec.Default}).server.Handler)
-	t.Cleanup(server.Close)
-	return server, n
+	return Options{People: people, Tables: tables, Acts: acts, Logger: zap.NewNop(), Decoder: codec.Default}
 }
 
 // TestServerTakesOnlyWhatIsSigned sends one good request and spoils it in every way.
