@@ -14,7 +14,7 @@ import (
 type Fault struct {
 	Name  string        // One of FaultNames.
 	Share int           // Of a thousand requests.
-	Delay time.Duration // slow, late: how long; 0 takes the fault's own.
+	Delay time.Duration // slow, late, contradict: how long; 0 takes the fault's own.
 	Kinds []string      // Operations that it strikes, such as debit or query; empty for all.
 }
 
@@ -28,7 +28,7 @@ type Fault struct {
 //	garbage       does the work and answers bytes that mean nothing
 //	duplicate     carries the request out twice, as if it had been delivered twice
 //	late          does the work after Delay and answers then
-//	contradict    does the work and answers the opposite
+//	contradict    does the work and answers the opposite, after Delay if one is given
 //	wrong_amount  does the work and answers with another amount
 //	wrong_seal    does the work and answers with a seal that does not fit
 //	decline       declines

@@ -20,6 +20,7 @@ type Server struct {
 	Ring   *seal.Ring
 	faults faults
 	heard  heard
+	asked  questions
 	http   fasthttp.Server
 	hung   chan struct{} // Closed at the end: lets go of the requests that are never answered.
 }
@@ -105,6 +106,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 
 // serve carries the order out, in the way that the fault of the moment allows.
 func (s *Server) serve(ctx *fasthttp.RequestCtx, key *seal.Key, signature []byte, o *order) {
+	if o.kind == "query" || o.kind == "cancel" {
+		s.asked.add(o)
+	}
 	fault := s.faults.strike(o.kind)
 	if fault == nil {
 		s.reply(ctx, key, signature, o, s.do(o, ""), nil)
@@ -125,6 +129,9 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, key *seal.Key, signature []byte
 		decline = "declined_by_institution"
 	}
 	leg := s.do(o, decline)
+	if fault.Name == "contradict" {
+		time.Sleep(fault.Delay)
+	}
 	switch fault.Name {
 	case "silent":
 		<-s.hung
@@ -246,6 +253,9 @@ func (s *Server) handlePaper(ctx *fasthttp.RequestCtx) {
 	case "/paper/outcomes":
 		ctx.SetContentType("application/x-ndjson")
 		ctx.SetBodyString(s.heard.text())
+	case "/paper/questions":
+		ctx.SetContentType("application/x-ndjson")
+		ctx.SetBodyString(s.asked.text())
 	case "/paper/faults":
 		s.handleFaults(ctx)
 	case "/paper/balances":

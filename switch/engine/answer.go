@@ -41,6 +41,7 @@ func (c *core) late(now time.Time, ev *event) {
 	}
 	c.note(l, ev)
 	if l.phase == phaseAsking && ev.op.Leg == l.leg && c.lives[l.ID] == l {
+		l.queries = min(l.queries, c.plan(l.current().Institution).QueriesMax-1) // One more, of a spent plan too.
 		c.wait(l, now)
 		c.wake(now, l)
 	}
@@ -171,7 +172,7 @@ func (c *core) cancelled(now time.Time, l *life, a *payment.Answer) {
 		c.undo(now, l, payment.StatusCancelled, l.failure)
 	case payment.Declined:
 		l.cancelRefused = true
-		l.phase = phaseAsking
+		l.phase, l.queries = phaseAsking, 0
 		c.wait(l, now)
 		c.wake(now, l)
 	}
@@ -254,8 +255,9 @@ func (c *core) wake(now time.Time, l *life) {
 	}
 }
 
-// askAgain spends one query of the plan. Where the plan is spent it cancels, and where
-// it must not cancel it goes on asking until people take over.
+// askAgain spends one query of the plan. Where the plan is spent it cancels, and where it
+// must not cancel it asks no more and waits for the time of people: what an institution was
+// promised to be asked at most holds for one that cannot cancel too.
 func (c *core) askAgain(now time.Time, l *life, plan *Plan) {
 	c.wait(l, now.Add(plan.Spacing))
 	if l.current().Kind == payment.CancelLeg {
@@ -264,8 +266,12 @@ func (c *core) askAgain(now time.Time, l *life, plan *Plan) {
 		c.dispatch(l, payment.CancelLeg)
 		return
 	}
-	if l.queries >= plan.QueriesMax && c.mayCancel(l) {
-		c.cancelLeg(now, l, payment.CancelledBySwitch)
+	if l.queries >= plan.QueriesMax {
+		if c.mayCancel(l) {
+			c.cancelLeg(now, l, payment.CancelledBySwitch)
+			return
+		}
+		c.wait(l, l.resolveBy)
 		return
 	}
 	l.queries++

@@ -81,7 +81,10 @@ type Plan struct {
 	SendMax    time.Duration `yaml:"send_max"`    // The link answers within this time; later the engine asks.
 	FirstQuery time.Duration `yaml:"first_query"` // From the lost answer to the first query.
 	Spacing    time.Duration `yaml:"spacing"`     // Between queries, and between cancels.
-	QueriesMax int           `yaml:"queries_max"` // Queries before the switch cancels.
+	// QueriesMax is how often the switch asks before it cancels, or where it cannot, before it
+	// leaves the leg to people. After a refused cancel it may ask as often again; an answer
+	// that comes late is worth one question more.
+	QueriesMax int           `yaml:"queries_max"`
 	ResolveMax time.Duration `yaml:"resolve_max"` // From acceptance to people: after it the payment is manual.
 	Cancel     bool          `yaml:"cancel"`      // The institution undoes a leg, also one it never saw.
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -265,9 +264,8 @@ func TestHistoryIsNotBelievedBlindly(t *testing.T) {
 		if err != nil || spans < 3 {
 			t.Fatalf("%d spans, %v", spans, err)
 		}
-		key := string(trailKey("position/commercial/shop", spans))
-		value := bytes.Clone(log.values[key])
-		log.values[key][len(value)-1] ^= 1
+		value := log.values[string(trailKey("position/commercial/shop", spans))]
+		value[len(value)-1] ^= 1
 		a := NewAudit()
 		for _, b := range log.blocks {
 			if err := a.Block(b); err != nil {

@@ -156,6 +156,26 @@ func (m *Member) Book() (map[string]paper.Leg, error) {
 	}
 }
 
+// Questions reads every query and cancel that a member was sent, the oldest first.
+func (m *Member) Questions() ([]paper.Question, error) {
+	response, err := http.Get("http://" + m.Process.Address + "/paper/questions")
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	var list []paper.Question
+	for in := json.NewDecoder(response.Body); ; {
+		var q paper.Question
+		switch err := in.Decode(&q); {
+		case errors.Is(err, io.EOF):
+			return list, nil
+		case err != nil:
+			return nil, err
+		}
+		list = append(list, q)
+	}
+}
+
 // Set posts text to one of a member's own paths, such as /paper/faults.
 func (m *Member) Set(path, text string) error {
 	response, err := http.Post("http://"+m.Process.Address+path, "text/plain", bytes.NewReader([]byte(text)))
