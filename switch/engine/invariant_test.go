@@ -45,6 +45,11 @@ func (w *world) checkEnd() {
 		back.count(&p)
 	}
 	w.checkPositions()
+	for _, stood := range w.core.book.Standings() {
+		if stood.Held != 0 {
+			w.t.Errorf("seed %d: %v holds %d and nothing is at work", w.seed, stood.Side, stood.Held)
+		}
+	}
 	for id, original := range w.ended {
 		if sum := back[id]; sum.refunded != original.Refunded || sum.chargedBack != original.ChargedBack || original.Returned() > original.Amount {
 			w.t.Errorf("seed %d: of %s of %d fen %+v went back, the switch says %d refunded and %d charged back",
@@ -128,12 +133,30 @@ func (w *world) checkLeg(p *payment.Payment, i int) {
 	}
 }
 
-// checkBook holds that the accounts are zero together, that no limited side has given
-// more than it may, and that what is held is what the payments at work would take.
+// checkBook holds the book against what its records come to, worked out anew: the accounts
+// are zero together in each medium, the running balances are the recomputed ones, what is
+// held is what the payments at work would take, and no limited side has given more than it
+// may, what is held counted.
 func (w *world) checkBook() {
 	book := w.core.book
-	if err := book.Balanced(); err != nil {
-		w.t.Errorf("seed %d: %v", w.seed, err)
+	var sums [2]payment.Fen
+	lines := map[string]payment.Fen{}
+	for _, line := range book.Lines() {
+		lines[line.Account.String()] = line.Balance
+	}
+	for name, balance := range w.recount.balances {
+		if a, err := ledger.ParseAccount(name); err != nil {
+			w.t.Errorf("seed %d: %v", w.seed, err)
+		} else {
+			sums[a.Medium] += balance
+		}
+		if lines[name] != balance {
+			w.t.Errorf("seed %d: %s stands at %d, its records sum to %d", w.seed, name, lines[name], balance)
+		}
+		delete(lines, name)
+	}
+	if len(lines) > 0 || sums != [2]payment.Fen{} {
+		w.t.Errorf("seed %d: the accounts sum to %v; no record posted %v", w.seed, sums, lines)
 	}
 	held := map[ledger.Side]payment.Fen{}
 	for _, l := range w.core.lives {
@@ -142,12 +165,11 @@ func (w *world) checkBook() {
 		}
 	}
 	for _, key := range book.Sides() {
-		s := book.Standing(key)
-		if s.Limited && s.Available() < 0 {
-			w.t.Errorf("seed %d: %v is %d beyond its limit", w.seed, key, -s.Available())
-		}
-		if s.Held != held[key] {
+		if s := book.Standing(key); s.Held != held[key] {
 			w.t.Errorf("seed %d: %v holds %d, its payments at work %d", w.seed, key, s.Held, held[key])
+		}
+		if limit, ok := w.recount.caps[key]; ok && w.recount.room(key, limit) < held[key] {
+			w.t.Errorf("seed %d: %v holds %d, but has %d left to its limit", w.seed, key, held[key], w.recount.room(key, limit))
 		}
 	}
 }
@@ -180,24 +202,71 @@ func netOf(p, original *payment.Payment) map[ledger.Side]payment.Fen {
 	return net
 }
 
-// checkPositions works the positions out from the ended payments alone and compares.
+// checkPositions works the positions out from the ended payments alone and compares: what
+// the records post without fees is what the payments moved.
 func (w *world) checkPositions() {
 	want := map[ledger.Side]payment.Fen{}
 	for _, p := range w.ended {
 		if p.Kind == payment.Cancel || p.Status != payment.StatusApproved {
 			continue // A cancelled payment and its cancel are together nothing.
 		}
-		var original *payment.Payment
-		if o, ok := w.ended[p.Original]; ok && p.Kind != payment.Adjustment {
-			original = &o
-		}
-		for key, amount := range netOf(&p, original) {
+		for key, amount := range netOf(&p, w.turned(&p)) {
 			want[key] += amount
 		}
 	}
+	fees := w.checkFees()
 	for _, key := range w.core.book.Sides() {
-		if got := w.core.book.Standing(key).Position; got != want[key] {
-			w.t.Errorf("seed %d: %v stands at %d, its payments sum to %d", w.seed, key, got, want[key])
+		name := ledger.Account{Purpose: ledger.Position, Medium: key.Medium, Owner: key.Institution}.String()
+		if got := w.core.book.Standing(key).Position; got != want[key]+fees[name] {
+			w.t.Errorf("seed %d: %v stands at %d, its payments sum to %d and its fees to %d", w.seed, key, got, want[key], fees[name])
 		}
 	}
+}
+
+// turned is the payment that p turns round; nil where it does not.
+func (w *world) turned(p *payment.Payment) *payment.Payment {
+	if !p.Kind.Turns() {
+		return nil
+	}
+	original := w.ended[p.Original]
+	return &original
+}
+
+// checkFees sums up the fees that the records post, and holds that nobody returns more of a
+// fee than it was paid, and that of a payment which was turned round whole none is left.
+func (w *world) checkFees() map[string]payment.Fen {
+	sums, left := map[string]payment.Fen{}, map[payment.ID]map[string]payment.Fen{}
+	for _, posted := range w.recount.outcomes {
+		p := w.ended[posted.id]
+		original := p.ID
+		if p.Kind.Turns() {
+			original = p.Original
+		}
+		moves := 0
+		for _, amount := range netOf(&p, w.turned(&p)) {
+			if amount != 0 {
+				moves++
+			}
+		}
+		if left[original] == nil {
+			left[original] = map[string]payment.Fen{}
+		}
+		for _, line := range posted.lines[moves:] {
+			w.tally.fees++
+			sums[line.Account] += line.Amount
+			left[original][line.Account] += line.Amount
+		}
+	}
+	for id, accounts := range left {
+		p := w.ended[id]
+		for _, line := range p.Fees {
+			rest, sign := accounts[line.Account], line.Amount > 0
+			whole := p.Returned() == p.Amount || p.Status == payment.StatusCancelled
+			if whole && rest != 0 || rest != 0 && (rest > 0) != sign || max(rest, -rest) > max(line.Amount, -line.Amount) {
+				w.t.Errorf("seed %d: of the fee of %s %s keeps %d of %d, with %d of %d returned", w.seed, id, line.Account,
+					rest, line.Amount, p.Returned(), p.Amount)
+			}
+		}
+	}
+	return sums
 }

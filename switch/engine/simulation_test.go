@@ -49,7 +49,7 @@ func TestSimulation(t *testing.T) {
 
 // tally counts what the seeds reached, so that a simulation that exercises nothing fails.
 type tally struct {
-	approved, declined, cancelled, manual, refunds, cancels, crashes, late, notes, conflicts, short, byHand int
+	approved, declined, cancelled, manual, refunds, cancels, crashes, late, notes, conflicts, short, byHand, acts, fees int
 
 	chargebacks, adjustments, wonBack, entriesRefused, entriesShort, entriesAgain int
 }
@@ -73,6 +73,8 @@ func (t *tally) add(o tally) {
 	t.entriesRefused += o.entriesRefused
 	t.entriesShort += o.entriesShort
 	t.entriesAgain += o.entriesAgain
+	t.acts += o.acts
+	t.fees += o.fees
 }
 
 func (t *tally) reached(tb testing.TB) {
@@ -82,6 +84,7 @@ func (t *tally) reached(tb testing.TB) {
 		"crashes": t.crashes, "late": t.late, "notes": t.notes, "conflicts": t.conflicts, "short": t.short, "byHand": t.byHand,
 		"chargebacks": t.chargebacks, "adjustments": t.adjustments, "wonBack": t.wonBack,
 		"entriesRefused": t.entriesRefused, "entriesShort": t.entriesShort, "entriesAgain": t.entriesAgain,
+		"acts": t.acts, "fees": t.fees,
 	} {
 		if n == 0 {
 			tb.Errorf("no seed reached %q", name)
@@ -121,6 +124,7 @@ type world struct {
 
 	core    *core
 	plans   map[string]Plan
+	recount *tellerBook                    // What all records that were appended come to, worked out beside the engine.
 	durable []journal.Record               // What the disk holds.
 	ended   map[payment.ID]payment.Payment // By blocks that are durable.
 	visible map[payment.ID]payment.Payment // The projection: by all blocks that were appended.
@@ -177,6 +181,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		w.banks[name] = &simBank{name: name, legs: map[string]*simLeg{}}
 	}
 	w.core = newCore(DefaultLimits(), w.plans, w.newBook())
+	w.recount = newTellerBook()
 	return w
 }
 
@@ -184,6 +189,9 @@ func newWorld(t *testing.T, seed uint64) *world {
 func (w *world) run() {
 	for i := range 12 + w.rng.IntN(20) {
 		w.in(time.Duration(w.rng.IntN(20_000))*time.Millisecond, func() { w.traffic(i) })
+	}
+	for range w.rng.IntN(6) {
+		w.in(time.Duration(w.rng.IntN(20_000))*time.Millisecond, w.act)
 	}
 	for range w.rng.IntN(4) {
 		w.in(time.Duration(w.rng.IntN(30_000))*time.Millisecond, w.crash)
@@ -241,6 +249,9 @@ func (w *world) traffic(i int) {
 			RequestID: fmt.Sprint("f", i), Amount: payment.Fen(1 + w.rng.IntN(int(old.request.Payment.Amount))),
 			Requested: time.Now(),
 		}}
+		if rest := old.request.Payment.Amount - w.visible[old.id].Refunded; kind == 7 && rest > 0 && w.rng.IntN(2) == 0 {
+			r.Payment.Amount = rest // All that is left of it.
+		}
 		if kind == 9 {
 			r.Payment.Kind = payment.Cancel
 		}
@@ -248,14 +259,18 @@ func (w *world) traffic(i int) {
 	}
 }
 
-// newBook is the book of a switch that starts: some sides are limited, so that the limit
-// is met.
+// simCaps limits some sides, so that the limit is met.
+var simCaps = []ledger.CapLimit{
+	{Institution: "lanternbank", Medium: "commercial", Cap: 200_000},
+	{Institution: "wallet", Medium: "ecny", Cap: 120_000},
+	{Institution: "shop", Medium: "commercial", Cap: 60_000},
+}
+
+// newBook is the book of a switch that starts.
 func (w *world) newBook() *ledger.Book {
-	return ledger.New(ledger.Limits{DefaultCap: -1, Caps: []ledger.CapLimit{
-		{Institution: "lanternbank", Medium: "commercial", Cap: 200_000},
-		{Institution: "wallet", Medium: "ecny", Cap: 120_000},
-		{Institution: "shop", Medium: "commercial", Cap: 60_000},
-	}}, nil)
+	fees := &ledger.Schedule{Rules: []ledger.FeeRule{{ID: "all", RatePPM: 12_345, Min: 1,
+		Shares: []ledger.FeeShare{{Institution: ledger.Issuer, PPM: 333_333}, {Institution: "association", PPM: 111_111}}}}}
+	return ledger.New(ledger.Limits{DefaultCap: -1, Caps: simCaps}, fees)
 }
 
 // asker is who wants a payment turned round: mostly its caller, now and then somebody
@@ -271,6 +286,9 @@ func (w *world) asker(p *payment.Payment) string {
 func (w *world) newPayment(i int) Request {
 	bank := []string{"lanternbank", "riverbank", "stonebank"}[w.rng.IntN(3)]
 	amount := payment.Fen(1 + w.rng.IntN(100_000))
+	if s := w.core.book.Standing(ledger.Side{Institution: bank}); s.Limited && w.rng.IntN(4) == 0 {
+		amount = max(1, s.Available()+payment.Fen(w.rng.IntN(3)-1)) // Up to the limit, or a fen short or beyond.
+	}
 	medium := payment.Medium(w.rng.IntN(2)) // Of the payee's side.
 	p := payment.Payment{
 		RequestID: fmt.Sprint("r", i), Institution: "shop", Amount: amount, Currency: "156",
@@ -352,6 +370,7 @@ func (w *world) collect(actions []action) {
 		case actionRecord:
 			body := appendRecord(nil, a)
 			b.records = append(b.records, journal.Record{Kind: uint8(a.record), Version: a.record.version(), Body: body})
+			w.recount.record(w.t, &b.records[len(b.records)-1])
 			w.tallyRecord(b, a)
 		case actionSend:
 			b.ops = append(b.ops, a.op)
@@ -369,6 +388,11 @@ func (w *world) collect(actions []action) {
 			}
 		}
 	}
+	w.append(b)
+}
+
+// append puts a block on its way to the disk.
+func (w *world) append(b *pendingBlock) {
 	w.blocks = append(w.blocks, b)
 	at := time.Now().Add(time.Duration(w.rng.IntN(5000)) * time.Microsecond)
 	if at.Before(w.last) {
@@ -435,7 +459,9 @@ func (w *world) crash() {
 	w.blocks, w.last = nil, time.Time{}
 	w.visible = maps.Clone(w.ended)
 	w.core = newCore(DefaultLimits(), w.plans, w.newBook())
+	w.recount = newTellerBook()
 	for i := range w.durable {
+		w.recount.record(w.t, &w.durable[i])
 		if err := w.core.foldRecord(&w.durable[i], journal.Position{Sequence: uint64(i + 1)}); err != nil {
 			w.t.Fatalf("seed %d: cannot fold record %d: %v", w.seed, i, err)
 		}
