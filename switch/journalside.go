@@ -13,24 +13,28 @@ import (
 	"tongma/switch/engine"
 	"tongma/switch/journal"
 	"tongma/switch/payment"
+	"tongma/switch/reconcile"
 )
 
 // journalSides writes journals out as files that can be reconciled, in the shipped layout
 // "journal". No switch may have them open.
 type journalSides struct {
-	folder       string
-	since, until time.Time // Zero for no bound.
+	scratch      *reconcile.Scratch // Nil until a journal is written out.
+	since, until time.Time          // Zero for no bound.
 }
 
 // journalPrefix begins the name of a side that is a journal.
 const journalPrefix = "journal:"
 
-func newJournalSides(since, until time.Time) (*journalSides, error) {
-	folder, err := os.MkdirTemp("", "journal-*")
-	return &journalSides{folder, since, until}, err
+func newJournalSides(since, until time.Time) *journalSides {
+	return &journalSides{since: since, until: until}
 }
 
-func (s *journalSides) remove() { _ = os.RemoveAll(s.folder) }
+func (s *journalSides) remove() {
+	if s.scratch != nil {
+		_ = s.scratch.Remove()
+	}
+}
 
 // export replaces the names of journals by those of files with their payments.
 func (s *journalSides) export(names []string) ([]string, error) {
@@ -41,7 +45,13 @@ func (s *journalSides) export(names []string) ([]string, error) {
 			continue
 		}
 		directory, institution, _ := strings.Cut(rest, "@")
-		file, err := os.CreateTemp(s.folder, "*.csv")
+		if s.scratch == nil {
+			var err error
+			if s.scratch, err = reconcile.NewScratch("journal"); err != nil {
+				return nil, err
+			}
+		}
+		file, err := os.CreateTemp(s.scratch.Path, "*.csv")
 		if err != nil {
 			return nil, err
 		}

@@ -64,16 +64,15 @@ func (c *reconcileMatchCommand) Run() error {
 			options.Pairs = output.Pair
 		}
 	}
-	journals, err := newJournalSides(c.Since, c.Until)
-	if err != nil {
-		return err
-	}
+	journals := newJournalSides(c.Since, c.Until)
 	defer journals.remove()
 	left, errLeft := journals.export(c.Left)
 	right, errRight := journals.export(c.Right)
 	if err := errors.Join(errLeft, errRight); err != nil {
 		return err
 	}
+	var worked reconcile.Worked
+	options.Worked = func(w reconcile.Worked) { worked = w }
 	finish := showProgress(&options)
 	sum, err := reconcile.Run(ctx, reconcile.Side{Name: plan.Left.Name, Paths: left, Layout: plan.Left.Layout},
 		reconcile.Side{Name: plan.Right.Name, Paths: right, Layout: plan.Right.Layout}, plan, options, emit)
@@ -84,7 +83,16 @@ func (c *reconcileMatchCommand) Run() error {
 	if err != nil {
 		return err
 	}
+	if worked.RowsTaken+worked.SetsTaken > 0 {
+		fmt.Fprintln(os.Stderr, takenUp(worked))
+	}
 	return c.tell(sum, plan)
+}
+
+// takenUp says how much of a run that was killed was not done again.
+func takenUp(w reconcile.Worked) string {
+	return fmt.Sprintf("taken up: %d of %d rows were read and %d of %d sets joined by the run before",
+		w.RowsTaken, w.RowsTaken+w.RowsRead, w.SetsTaken, w.SetsTaken+w.SetsJoined)
 }
 
 // read reads the rules and turns flags into options.

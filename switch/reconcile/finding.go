@@ -28,9 +28,22 @@ type findings struct {
 	max    int
 	buffer []finding
 	files  []*os.File
+
+	tally *tally // Where they are written down for a run that is started again, or nil.
+	list  int    // The list's number there.
 }
 
 func (f *findings) add(x finding) error {
+	if f.tally != nil {
+		if err := f.tally.note(f.list, x); err != nil {
+			return err
+		}
+	}
+	return f.keep(x)
+}
+
+// keep is add for what is written down already.
+func (f *findings) keep(x finding) error {
 	f.buffer = append(f.buffer, x)
 	if len(f.buffer) < f.max {
 		return nil

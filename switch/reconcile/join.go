@@ -17,6 +17,7 @@ type worker struct {
 	found  findings // Typed differences.
 	opened findings // Rows that no row of the other side met under the rule at hand.
 	pairs  findings // Matches, when they are wanted.
+	tally  *tally   // Nil without a work directory.
 
 	row        row // The one at hand while a side is read.
 	separators separators

@@ -32,6 +32,8 @@ type Options struct {
 	Pairs func(Pair) error
 	// Progress, when set, is called now and then from one goroutine.
 	Progress func(Progress)
+	// Worked, when set, is called once at the end of a run that has a work directory.
+	Worked func(Worked)
 	// Carry takes open rows over from the day before, and writes those of today.
 	Carry *Carry
 
@@ -60,6 +62,15 @@ type Progress struct {
 	All   int64
 }
 
+// Worked is how much of a run an earlier one over the same work directory, which was
+// killed, had done. A set is what is joined at once under one rule.
+type Worked struct {
+	RowsTaken  int64 // Read and spread by the earlier run.
+	RowsRead   int64
+	SetsTaken  int64 // Joined by the earlier run.
+	SetsJoined int64
+}
+
 // Total counts rows and sums their amounts, in minor units.
 type Total struct {
 	Rows   int64 `json:"rows"`
@@ -78,6 +89,10 @@ type job struct {
 	setRows      int64
 	stretchBytes int64
 	directory    string
+	scratch      *Scratch   // Of a run without a work directory.
+	lock         *os.File   // Of the work directory.
+	tallies      [][]string // Files of earlier attempts, in order.
+	worked       Worked
 	sources      [2]*source
 	counts       [2]*count
 	workers      []*worker
@@ -117,7 +132,12 @@ func Run(ctx context.Context, left, right Side, plan *Plan, options Options, emi
 			return nil, err
 		}
 	}
-	return j.report(emit)
+	sum, err := j.report(emit)
+	if err == nil && j.options.Work != "" && j.options.Worked != nil {
+		j.worked.RowsRead = sum.Left.Rows + sum.Right.Rows - j.worked.RowsTaken
+		j.options.Worked(j.worked)
+	}
+	return sum, err
 }
 
 // prepare opens the sides and divides the memory.
@@ -170,13 +190,38 @@ func (j *job) prepare(left, right *Side) error {
 	j.setRows = max(4096, min(setRowsCache, j.options.Memory/16/threads/joinRowBytes))
 	chunks := max(j.options.Memory*15/16-fixedBytes, j.options.Memory/3) / threads / chunkBytes
 	most := int(max(1024, j.options.Memory/64/threads/findingBytes))
-	j.stretchBytes = stretchBytes
+	j.stretchBytes = min(stretchBytesMax, max(stretchBytesMin, bytesMax/stretches))
 	chunks = max(chunks, int64(j.partitions))
 	if t := j.options.tight; t != nil {
 		j.setRows, chunks, most, j.stretchBytes = t.setRows, t.chunks, t.findings, t.stretchBytes
 	}
+	if j.options.Work != "" {
+		chunks = max(chunks, 2*j.blockChunks())
+	}
 	for range j.options.Threads {
 		j.workers = append(j.workers, j.newWorker(chunks, most))
+	}
+	if err := j.openTallies(); err != nil {
+		j.close()
+		return err
+	}
+	return nil
+}
+
+// openTallies lets each worker write down what it finds, with a work directory.
+func (j *job) openTallies() error {
+	for i, w := range j.workers {
+		if j.options.Work == "" {
+			break
+		}
+		var err error
+		if w.tally, err = newTally(j.directory, len(j.tallies), i, j.seed); err != nil {
+			return err
+		}
+		for list := range tallyLists {
+			l := w.list(list)
+			l.tally, l.list = w.tally, list
+		}
 	}
 	return nil
 }
@@ -211,14 +256,22 @@ func (j *job) sections() int {
 // unconcerned is the section of rows whose key is empty under the rule at hand.
 func (j *job) unconcerned() int { return j.sections() - 1 }
 
-func (j *job) openDirectory() error {
-	if j.options.Work != "" {
-		j.directory = j.options.Work
-		return os.MkdirAll(j.directory, 0o700)
+// openDirectory makes the directory of what goes to disk, or takes the work directory.
+func (j *job) openDirectory() (err error) {
+	if j.options.Work == "" {
+		if j.scratch, err = NewScratch("reconcile"); err == nil {
+			j.directory = j.scratch.Path
+		}
+		return err
 	}
-	var err error
-	j.directory, err = os.MkdirTemp("", "reconcile-*")
-	return err
+	j.directory = j.options.Work
+	if err := os.MkdirAll(j.directory, 0o700); err != nil {
+		return err
+	}
+	if j.lock, err = lockDirectory(j.directory); err != nil {
+		return err
+	}
+	return removeMatching(j.directory, []string{unpackName})
 }
 
 func (j *job) close() {
@@ -232,9 +285,15 @@ func (j *job) close() {
 		w.found.close()
 		w.opened.close()
 		w.pairs.close()
+		if w.tally != nil {
+			w.tally.file.Close()
+		}
 	}
-	if j.options.Work == "" && j.directory != "" {
-		os.RemoveAll(j.directory)
+	if j.scratch != nil {
+		_ = j.scratch.Remove()
+	}
+	if j.lock != nil {
+		j.lock.Close()
 	}
 }
 
@@ -269,6 +328,7 @@ func (j *job) scanSide(side int) error {
 	var stretches []*stretch
 	for _, run := range j.runs[side] {
 		stretches = append(stretches, &run.count)
+		j.worked.RowsTaken += run.count.rows()
 		work.rejects.Add(int64(len(run.count.Rejects)))
 		for _, b := range run.count.Blocks {
 			work.done[b.Block] = true
@@ -296,16 +356,21 @@ func (j *job) joinAll() error {
 	var next atomic.Int64
 	var mu sync.Mutex
 	var heavy []int
-	err := j.parallel(func(w *worker) error {
+	done, err := j.takeTallies()
+	if err != nil {
+		return err
+	}
+	err = j.parallel(func(w *worker) error {
 		for {
 			number := int(next.Add(1) - 1)
 			if number >= j.partitions {
 				return nil
 			}
-			if err := j.stopped(); err != nil {
-				return err
+			if done != nil && done[number] {
+				j.progress.bytes.Add(1)
+				continue
 			}
-			if err := w.originals(number); err != nil {
+			if err := j.stopped(); err != nil {
 				return err
 			}
 			s := j.partition(number)
@@ -315,28 +380,44 @@ func (j *job) joinAll() error {
 				mu.Unlock()
 				continue
 			}
-			if err := w.join(s); err != nil {
+			if err := w.joinSet(number, s); err != nil {
 				return err
 			}
-			j.progress.bytes.Add(1)
 		}
 	})
-	if err == nil {
-		err = j.workers[0].openAll(j.partition(j.unconcerned()))
+	if rest := j.unconcerned(); err == nil && (done == nil || !done[rest]) {
+		err = j.workers[0].openAll(rest)
 	}
 	for _, number := range heavy {
 		if err != nil {
 			return err
 		}
-		err = j.workers[0].heavy(j.partition(number), 0, withAll)
-		j.progress.bytes.Add(1)
+		err = j.joinHeavy(number)
 	}
 	j.dropRuns()
 	return err
 }
 
+// joinSet joins a set that fits in a core's cache.
+func (w *worker) joinSet(number int, s *set) error {
+	if err := w.begin(number); err != nil {
+		return err
+	}
+	if err := w.originals(number); err != nil {
+		return err
+	}
+	if err := w.join(s); err != nil {
+		return err
+	}
+	return w.joined(number)
+}
+
 // openAll leaves all rows of a set open.
-func (w *worker) openAll(s *set) error {
+func (w *worker) openAll(number int) error {
+	if err := w.begin(number); err != nil {
+		return err
+	}
+	s := w.job.partition(number)
 	for side, strands := range s.sides {
 		for _, strand := range strands {
 			strand.owner = &w.arena
@@ -345,7 +426,7 @@ func (w *worker) openAll(s *set) error {
 			return err
 		}
 	}
-	return nil
+	return w.joined(number)
 }
 
 // withAll is each with all workers.
@@ -401,7 +482,7 @@ func (j *job) feed() error {
 	for _, w := range j.workers {
 		own := w.opened
 		lists = append(lists, &own)
-		w.opened = findings{folder: own.folder, max: own.max}
+		w.opened = findings{folder: own.folder, max: own.max, tally: own.tally, list: own.list}
 		for side := range w.shards {
 			w.shards[side].clear()
 			w.shards[side].stretch = stretch{}

@@ -21,6 +21,14 @@ type stretch struct {
 	Groups  groups       `json:"groups,omitempty"`
 }
 
+// rows counts the rows of all files.
+func (s *stretch) rows() (n int64) {
+	for _, t := range s.Totals {
+		n += t.Rows
+	}
+	return n
+}
+
 // blockCount is how many lines begin in a block; numbers of lines are sums of these.
 type blockCount struct {
 	Block int64 `json:"block"`
@@ -79,7 +87,8 @@ func (w *scan) run(out *worker) error {
 		}
 		shard.Blocks = append(shard.Blocks, blockCount{block, lines})
 		w.job.progress.bytes.Add(blockBytes)
-		if w.job.options.Work != "" && shard.rows*entryBytes >= w.job.stretchBytes {
+		if w.job.options.Work != "" && (shard.rows*entryBytes >= w.job.stretchBytes ||
+			out.arena.limit-out.arena.held < w.job.blockChunks()) {
 			if err := out.flush(w.side); err != nil {
 				return err
 			}
@@ -91,9 +100,24 @@ func (w *scan) run(out *worker) error {
 	return nil
 }
 
-// stretchBytes is how much a worker gathers before it is kept for a run that is started
-// again.
-const stretchBytes = 32 << 20
+// A worker's entries are kept for a run that is started again whenever it has gathered
+// stretchBytes of them: a hundredth of a side or so, because that is what a kill loses.
+const (
+	stretchBytesMin = 1 << 20
+	stretchBytesMax = 32 << 20
+	stretches       = 256 // Into how many parts a file's text is divided by it.
+)
+
+// blockChunks is how many chunks the rows of one block can take. As many are free before
+// a block is begun, so that what is kept always ends with a whole block.
+func (j *job) blockChunks() int64 {
+	const shortest = 4 // Bytes of a row: an id, a delimiter, an amount, a line feed.
+	rows := int64(blockBytes/shortest + 1)
+	if j.plan.Refunds != nil {
+		rows *= 2
+	}
+	return int64(j.sections()) + rows/chunkEntries + 1
+}
 
 // block reads the rows that begin in one block of a file, and returns how many lines
 // begin there; the last may end in the next.

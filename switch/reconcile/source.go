@@ -126,6 +126,9 @@ func (s *source) begin(p *part) error {
 
 func (p *part) blockCount() int64 { return (p.size - p.begin + blockBytes - 1) / blockBytes }
 
+// unpackName is how files are called while they are unpacked.
+const unpackName = "tongma-unpack-*"
+
 // openPlain opens a file, unpacked to spool or, without one, to a file that is gone with
 // the process.
 func openPlain(path, spool string) (*os.File, error) {
@@ -146,11 +149,19 @@ func openPlain(path, spool string) (*os.File, error) {
 	if spool != "" {
 		directory = filepath.Dir(spool)
 	}
-	plain, err := os.CreateTemp(directory, "reconcile-*")
+	plain, err := os.CreateTemp(directory, unpackName)
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(plain.Name()) // The open file stays; a killed run leaves little behind.
+	if spool == "" { // The open file stays, and nothing of it when the run is killed.
+		err = os.Remove(plain.Name())
+	} else {
+		defer os.Remove(plain.Name()) // Gone by then, unless it failed.
+	}
+	if err != nil {
+		plain.Close()
+		return nil, err
+	}
 	if err := unpack(plain, packed); err != nil {
 		plain.Close()
 		return nil, err
