@@ -11,15 +11,20 @@ import (
 type batch struct {
 	records []journal.Record
 	updates []journal.Update
-	spans   []span // Where each record's body lies in bodies.
-	bodies  []byte
-	ops     []*payment.Operation
-	replies []*call
-	owed    []string // Institutions that are owed an outcome of this block.
-	expect  uint64   // The sequence before the block's.
-	ticket  journal.Ticket
-	state   []byte        // A snapshot as of this block; nil for none.
-	reached chan struct{} // Closed by the appender; such a batch is empty and ends there.
+	// requests are the updates by request. They go in after the others, so that both lots
+	// come to the store nearly in the order of their keys, where it need not search anew
+	// for the place of each.
+	requests []journal.Update
+	spans    []span // Where each record's body lies in bodies.
+	bodies   []byte
+	text     []byte // What keys and values of updates lie in.
+	ops      []*payment.Operation
+	replies  []*call
+	owed     []string // Institutions that are owed an outcome of this block.
+	expect   uint64   // The sequence before the block's.
+	ticket   journal.Ticket
+	state    []byte        // A snapshot as of this block; nil for none.
+	reached  chan struct{} // Closed by the appender; such a batch is empty and ends there.
 }
 
 type span struct{ from, to int }
@@ -28,12 +33,20 @@ func (b *batch) empty() bool {
 	return len(b.records) == 0 && len(b.ops) == 0 && len(b.replies) == 0
 }
 
+// update is the one whose key begins in text at from and whose value begins at value and ends
+// where text ends now. It stays as it is when text grows.
+func (b *batch) update(from, value int) journal.Update {
+	return journal.Update{Key: b.text[from:value:value], Value: b.text[value:len(b.text):len(b.text)]}
+}
+
 func (b *batch) reset() {
 	clear(b.records)
 	clear(b.updates)
+	clear(b.requests)
 	clear(b.ops)
 	clear(b.replies)
-	b.records, b.updates, b.spans = b.records[:0], b.updates[:0], b.spans[:0]
+	b.records, b.spans = b.records[:0], b.spans[:0]
+	b.updates, b.requests, b.text = b.updates[:0], b.requests[:0], b.text[:0]
 	b.bodies, b.ops, b.replies, b.owed = b.bodies[:0], b.ops[:0], b.replies[:0], b.owed[:0]
 	b.ticket, b.state = nil, nil
 }
@@ -58,6 +71,7 @@ func (w *writer) store(b *batch) {
 	for i, s := range b.spans {
 		b.records[i].Body = b.bodies[s.from:s.to:s.to]
 	}
+	b.updates = append(b.updates, b.requests...)
 	ticket, err := w.options.Log.Append(b.expect, b.records, b.updates)
 	if err != nil {
 		w.fail(fmt.Errorf("engine: cannot append block %d: %w", b.expect+1, err))

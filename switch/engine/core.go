@@ -164,6 +164,7 @@ func (c *core) newLife(now time.Time, ev *event) *life {
 		alternatives: r.Alternatives,
 		answerBy:     now.Add(c.limits.AnswerMax),
 	}
+	l.positions = l.two[:0]
 	l.ID, l.Accepted, l.Status = ev.id, now, payment.StatusPending
 	ev.calls.join(l)
 	return l

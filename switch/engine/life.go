@@ -25,7 +25,8 @@ var phaseNames = [...]string{"sent", "asking", "cancelling", "undoing", "followi
 // what a restart may forget.
 type life struct {
 	payment.Payment
-	positions []journal.Position // Of its records, for the projection.
+	positions []journal.Position  // Of its records, for the projection.
+	two       [2]journal.Position // Room for those of nearly every payment: intent and outcome.
 
 	phase   phase
 	leg     int             // The leg at hand.

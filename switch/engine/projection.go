@@ -36,11 +36,14 @@ func appendReturned(dst []byte, refunded, chargedBack payment.Fen) []byte {
 }
 
 func requestKeyBytes(institution, requestID string) []byte {
-	key := make([]byte, 0, 2+len(institution)+len(requestID))
-	key = append(key, keyRequest)
-	key = append(key, institution...)
-	key = append(key, 0)
-	return append(key, requestID...)
+	return appendRequestKey(make([]byte, 0, 2+len(institution)+len(requestID)), institution, requestID)
+}
+
+func appendRequestKey(dst []byte, institution, requestID string) []byte {
+	dst = append(dst, keyRequest)
+	dst = append(dst, institution...)
+	dst = append(dst, 0)
+	return append(dst, requestID...)
 }
 
 func owedKey(institution string, at journal.Position) []byte {

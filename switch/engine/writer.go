@@ -28,6 +28,7 @@ type writer struct {
 	tail      uint64
 	batch     *batch
 	spare     []input
+	key       []byte      // Of the request at hand, in the projection.
 	free      chan *batch // Batches to be filled, as many as blocks may be in flight.
 	appends   chan *batch // Batches on their way into the journal, in order.
 	commits   chan *batch // Batches on their way to the disk, in order.
@@ -193,8 +194,8 @@ func (w *writer) accept(now time.Time, ev *event) {
 
 // answeredBefore answers a request whose payment has ended, from the projection.
 func (w *writer) answeredBefore(key requestKey, ev *event) bool {
-	bytes := requestKeyBytes(key.institution, key.requestID)
-	if !w.seen.maybe(bytes) {
+	w.key = appendRequestKey(w.key[:0], key.institution, key.requestID)
+	if !w.seen.maybe(w.key) {
 		return false
 	}
 	w.catchUp()
@@ -321,11 +322,20 @@ func (w *writer) addRecord(a *action) {
 
 // project makes an ended payment findable by its id and by its request.
 func (w *writer) project(l *life) {
-	request := requestKeyBytes(l.Institution, l.RequestID)
-	w.seen.add(request)
-	w.batch.updates = append(w.batch.updates,
-		journal.Update{Key: paymentKey(l.ID), Value: appendPositions(nil, l.positions)},
-		journal.Update{Key: request, Value: []byte(l.ID)})
+	b := w.batch
+	from := len(b.text)
+	b.text = append(append(b.text, keyPayment), l.ID...)
+	key := len(b.text)
+	b.text = appendPositions(b.text, l.positions)
+	b.updates = append(b.updates, b.update(from, key))
+
+	from = len(b.text)
+	b.text = appendRequestKey(b.text, l.Institution, l.RequestID)
+	key = len(b.text)
+	b.text = append(b.text, l.ID...)
+	request := b.update(from, key)
+	b.requests = append(b.requests, request)
+	w.seen.add(request.Key)
 }
 
 // flush hands the batch on as one block. It waits while as many blocks as allowed are on
