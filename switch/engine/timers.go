@@ -67,42 +67,55 @@ func (t *timers) next(now time.Time, limit time.Duration) time.Duration {
 	return max(0, min(limit, time.Duration(entry.at-now.UnixNano())))
 }
 
-// timerQueue holds entries in the order of their times.
+// timerQueue holds entries in the order of their times, in pieces: to grow one long slice of
+// a million would stop the writer for as long as it takes to copy it.
 type timerQueue struct {
-	entries []timer
-	taken   int // Entries before this one are gone.
+	pieces [][]timer // None is empty; the first one holds the earliest entries.
+	taken  int       // Entries of the first piece before this one are gone.
+	spare  []timer   // A piece that was emptied, to be filled again.
 }
 
+// timerPiece is how many entries a piece holds: 96 KiB.
+const timerPiece = 4096
+
 func (q *timerQueue) first() (timer, bool) {
-	if q.taken == len(q.entries) {
+	if len(q.pieces) == 0 {
 		return timer{}, false
 	}
-	return q.entries[q.taken], true
+	return q.pieces[0][q.taken], true
 }
 
 func (q *timerQueue) last() (timer, bool) {
-	if q.taken == len(q.entries) {
+	if len(q.pieces) == 0 {
 		return timer{}, false
 	}
-	return q.entries[len(q.entries)-1], true
+	piece := q.pieces[len(q.pieces)-1]
+	return piece[len(piece)-1], true
 }
 
-// push adds an entry; room that is taken is used again when it is most of the queue.
 func (q *timerQueue) push(entry timer) {
-	if len(q.entries) == cap(q.entries) && q.taken > len(q.entries)/2 {
-		kept := copy(q.entries, q.entries[q.taken:])
-		clear(q.entries[kept:])
-		q.entries, q.taken = q.entries[:kept], 0
+	if n := len(q.pieces); n > 0 && len(q.pieces[n-1]) < timerPiece {
+		q.pieces[n-1] = append(q.pieces[n-1], entry)
+		return
 	}
-	q.entries = append(q.entries, entry)
+	piece := q.spare
+	q.spare = nil
+	if piece == nil {
+		piece = make([]timer, 0, timerPiece)
+	}
+	q.pieces = append(q.pieces, append(piece, entry))
 }
 
 func (q *timerQueue) pop() {
-	q.entries[q.taken] = timer{} // Lets go of the id.
+	piece := q.pieces[0]
+	piece[q.taken] = timer{} // Lets go of the id.
 	q.taken++
-	if q.taken == len(q.entries) {
-		q.entries, q.taken = q.entries[:0], 0
+	if q.taken < len(piece) {
+		return
 	}
+	q.spare, q.taken = piece[:0], 0
+	q.pieces[0] = nil
+	q.pieces = q.pieces[1:]
 }
 
 // timerHeap is heap.Interface.
