@@ -6,27 +6,28 @@ import "tongma/switch/payment"
 // back to the payer after. A leg whose institution is the caller itself needs no call.
 func refundLegs(original *payment.Payment, caller string, amount payment.Fen) []payment.Leg {
 	var legs []payment.Leg
-	add := func(kind payment.OperationKind, institution, reference string) {
+	add := func(kind payment.OperationKind, institution string, medium payment.Medium, reference string) {
 		if institution == caller {
 			return
 		}
 		legs = append(legs, payment.Leg{
-			Kind: kind, Institution: institution, Original: reference, Amount: amount,
+			Kind: kind, Institution: institution, Medium: medium, Original: reference, Amount: amount,
 		})
 	}
-	payer := false
+	payer, medium := false, payment.Commercial
 	for i := len(original.Legs) - 1; i >= 0; i-- {
 		leg := &original.Legs[i]
+		medium = leg.Medium
 		if leg.Kind == payment.Credit {
-			add(payment.TakeBack, leg.Institution, original.Reference(i))
+			add(payment.TakeBack, leg.Institution, leg.Medium, original.Reference(i))
 			continue
 		}
 		payer = true
-		add(payment.GiveBack, leg.Institution, original.Reference(i))
+		add(payment.GiveBack, leg.Institution, leg.Medium, original.Reference(i))
 	}
 	if !payer {
 		// The payer's money was the calling institution's own affair: it gives it back.
-		add(payment.GiveBack, original.Institution, original.RequestID)
+		add(payment.GiveBack, original.Institution, medium, original.RequestID)
 	}
 	return legs
 }
@@ -61,7 +62,7 @@ func cancelLegs(original *payment.Payment) []payment.Leg {
 	for i := len(original.Legs) - 1; i >= 0; i-- {
 		leg := &original.Legs[i]
 		legs = append(legs, payment.Leg{
-			Kind: payment.CancelLeg, Institution: leg.Institution,
+			Kind: payment.CancelLeg, Institution: leg.Institution, Medium: leg.Medium,
 			Original: original.Reference(i), Amount: leg.Amount,
 		})
 	}
