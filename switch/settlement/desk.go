@@ -279,7 +279,7 @@ func (d *Desk) due(now time.Time) error {
 	life := d.life.clone()
 	w := life.Due(now.UTC())
 	a := &engine.Act{Time: now.UTC(), Who: timetableName, What: actClose, Detail: "due " + at.In(Shanghai).Format(time.RFC3339)}
-	err := d.cut(a, &life, w)
+	err := d.cut(a, &life, w, at)
 	if err != nil {
 		d.options.Logger.Error("settlement: a window that is due cannot be closed", zap.Error(err))
 		return nil // The journal takes nothing now. It is due in the next turn as well.
@@ -287,10 +287,10 @@ func (d *Desk) due(now time.Time) error {
 	return nil
 }
 
-// cut writes the close of w down: where that record stands is the cut. d.mu is held.
-func (d *Desk) cut(a *engine.Act, life *Life, w *Window) error {
-	w.Date = d.options.Calendar.After(w.ClosedAt, 0)
-	w.ValueDate = d.options.Calendar.After(w.ClosedAt, d.options.Timetable.SettleAfter)
+// cut writes the close of w, which was due, down: where that record stands is the cut. d.mu
+// is held.
+func (d *Desk) cut(a *engine.Act, life *Life, w *Window, due time.Time) error {
+	w.Date, w.ValueDate = d.options.Timetable.dates(&d.options.Calendar, due, w.ClosedAt)
 	state := struct {
 		Window
 		Members []string `json:"members"`
@@ -348,7 +348,7 @@ func (d *Desk) Approve(a *engine.Act) (Window, error) {
 	w, err := life.Approve(a.Who, a.Time)
 	if err == nil {
 		a.What, a.Detail = actClose, "asked for by "+w.ProposedBy
-		err = d.cut(a, &life, w)
+		err = d.cut(a, &life, w, w.ClosedAt)
 	}
 	d.mu.Unlock()
 	if err != nil {

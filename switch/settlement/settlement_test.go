@@ -352,6 +352,16 @@ func TestCalendar(t *testing.T) {
 	if at := (&Timetable{}).Next(&c, on("2025-09-30 11:00")); !at.IsZero() {
 		t.Errorf("an empty timetable closes at %s", at)
 	}
+	dated := func(due, closed, date, value string) {
+		t.Helper()
+		if d, v := table.dates(&c, on(due), on(closed)); d != date || v != value {
+			t.Errorf("due %s and closed %s: of %s, settles %s, want %s and %s", due, closed, d, v, date, value)
+		}
+	}
+	dated("2025-09-26 23:30", "2025-09-26 23:30", "2025-09-26", "2025-09-28") // To a Sunday that is worked.
+	dated("2025-09-29 23:59", "2025-09-30 00:00", "2025-09-29", "2025-09-30") // Late by a moment.
+	dated("2025-09-30 23:30", "2025-10-05 09:00", "2025-09-30", "2025-10-09")
+	dated("2025-09-30 23:30", "2025-10-10 09:00", "2025-09-30", "2025-10-10") // The value date has gone by.
 	for _, bad := range []string{"holidays: [2025-13-01]", "holidays: [2025-10-04]", "workdays: [2025-10-01]", "days: []"} {
 		if _, err := LoadCalendar([]byte(bad)); err == nil {
 			t.Errorf("%s is taken", bad)

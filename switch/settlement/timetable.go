@@ -53,6 +53,13 @@ func timeOfDay(text string) (time.Duration, error) {
 	return 0, fmt.Errorf("settlement: cut-off %q is no time of day, want 23:30", text)
 }
 
+// dates are the business date of a window and its value date. They follow from when it was
+// due: a close that is late by a moment, over midnight, or by days while the switch stood
+// still, is of the day that it was to close. But nothing settles before it was closed.
+func (t *Timetable) dates(calendar *Calendar, due, closed time.Time) (date, value string) {
+	return calendar.After(due, 0), max(calendar.After(due, t.SettleAfter), calendar.After(closed, 0))
+}
+
 // Next is the first cut-off after at; the zero time where there is none. A window that was
 // to be closed while the switch stood still is closed when it starts again: what decides
 // is the journal's order, not the time.
