@@ -97,7 +97,7 @@ func loadConfiguration(file string) (configuration, error) {
 			*path = filepath.Join(directory, *path)
 		}
 	}
-	for _, path := range []*string{&c.Rules, &c.Settlement.Calendar} {
+	for _, path := range []*string{&c.Rules, &c.Settlement.Calendar, &c.Settlement.Key} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(directory, *path)
 		}

@@ -25,6 +25,7 @@ type commands struct {
 	Account     accountCommand     `cmd:"" help:"Look into the ledger of a running switch: balances at any position, an account's history."`
 	Entry       entryCommand       `cmd:"" help:"Chargebacks and adjustments: list, propose, approve by two persons."`
 	Window      windowCommand      `cmd:"" help:"Close and settle the windows of a running switch."`
+	Key         keyCommand         `cmd:"" help:"The key that signs sealed windows: make it once, print its public half."`
 	Statement   statementCommand   `cmd:"" help:"Check a statement of a window."`
 	Route       routeCommand       `cmd:"" help:"Check a routing table, explain where a code goes."`
 	Payment     paymentCommand     `cmd:"" help:"Payments without an end: list them, decide by two persons."`

@@ -22,11 +22,25 @@ import (
 
 // TestRefunds refunds a card's payment and one in e-CNY in parts to exactly the rest, before
 // and after the window closed and across a kill: the money goes back on the same medium, both
-// institutions' books, the statements and the accounts say so, and no window holds e-CNY.
+// institutions' books, the statements, which prove themselves against the switch's key, and
+// the accounts say so, and no window holds e-CNY.
 func TestRefunds(t *testing.T) {
 	net := staged(t, &stage.Member{ID: "harbourbank", Extra: quick}, &stage.Member{ID: "jadewallet", Extra: quick})
 	lines, address := people(t, net.Directory, "li", "wang")
-	lines += "\nfees:\n  rules: [{id: all, rate_ppm: 10000, shares: [{institution: issuer, ppm: 500000}]}]\n"
+	lines += "\nfees:\n  rules: [{id: all, rate_ppm: 10000, shares: [{institution: issuer, ppm: 500000}]}]\n" +
+		"settlement: {key: seal.pem}\n"
+	if err := net.StartSwitch(lines); err == nil {
+		t.Fatal("the switch starts without the key that its configuration names")
+	}
+	for _, name := range []string{"seal", "other"} {
+		public, err := exec.Command(net.Binary, "key", "make", filepath.Join(net.Directory, name+".pem")).Output()
+		if err == nil {
+			err = os.WriteFile(filepath.Join(net.Directory, name+".pub"), public, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := net.StartSwitch(lines); err != nil {
 		t.Fatal(err)
 	}
@@ -131,9 +145,15 @@ func details(t *testing.T, c *clerk, window, member string) []map[string]string 
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%v, %v, want one detail statement of %s", files, err, member)
 	}
-	if out, err := exec.Command(c.net.Binary, "statement", "verify", files[0]).CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
+	verify := func(key, want string) {
+		t.Helper()
+		out, _ := exec.Command(c.net.Binary, "statement", "verify", files[0], "--key", filepath.Join(c.net.Directory, key)).CombinedOutput()
+		if !strings.Contains(string(out), want) {
+			t.Errorf("with %s: %s, want %q", key, out, want)
+		}
 	}
+	verify("seal.pub", "complete and unaltered, signed by the switch")
+	verify("other.pub", "signed with another key, or was altered")
 	file, err := os.Open(files[0])
 	if err != nil {
 		t.Fatal(err)

@@ -187,6 +187,7 @@ type statementCommand struct {
 
 type statementVerifyCommand struct {
 	Close string `type:"path" help:"The sealed close, JSON; close.json beside the statement if left out."`
+	Key   string `type:"existingfile" help:"The switch's public keys, PEM: proves also that the switch sealed it."`
 	File  string `arg:"" type:"existingfile" help:"The statement, packed or not."`
 }
 
@@ -203,6 +204,9 @@ func (c statementVerifyCommand) Run() error {
 	if err := json.Unmarshal(text, &sealed); err != nil {
 		return fmt.Errorf("%s: %w", c.Close, err)
 	}
+	if err := c.signature(&sealed); err != nil {
+		return err
+	}
 	file, err := os.Open(c.File)
 	if err != nil {
 		return err
@@ -212,7 +216,30 @@ func (c statementVerifyCommand) Run() error {
 	if err != nil {
 		return &exitError{code: 1, message: fmt.Sprintf("%s: %v", c.File, err)}
 	}
-	fmt.Printf("%s statement of %s, window %d of %s: %d rows, %s yuan out, %s in, with %d counterparties: complete and unaltered\n",
-		v.Kind, v.Member, v.Window, v.Date, v.Rows, v.Out.Yuan(), v.In.Yuan(), v.Pairs)
+	signed := ""
+	if c.Key != "" {
+		signed = ", signed by the switch"
+	}
+	fmt.Printf("%s statement of %s, window %d of %s: %d rows, %s yuan out, %s in, with %d counterparties: complete and unaltered%s\n",
+		v.Kind, v.Member, v.Window, v.Date, v.Rows, v.Out.Yuan(), v.In.Yuan(), v.Pairs, signed)
+	return nil
+}
+
+// signature holds the sealed close against the switch's keys, if they were given.
+func (c statementVerifyCommand) signature(sealed *settlement.Close) error {
+	if c.Key == "" {
+		return nil
+	}
+	text, err := os.ReadFile(c.Key)
+	if err != nil {
+		return err
+	}
+	keys, err := settlement.ReadKeys(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Key, err)
+	}
+	if err := keys.Verify(sealed); err != nil {
+		return &exitError{code: 1, message: fmt.Sprintf("%s: %v", c.Close, err)}
+	}
 	return nil
 }

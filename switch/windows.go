@@ -24,6 +24,11 @@ func (s *assembly) openWindows() error {
 		}
 	}
 	var err error
+	if file := s.config.Settlement.Key; file != "" {
+		if options.Signer, err = settlement.LoadSigner(file); err != nil {
+			return err
+		}
+	}
 	s.windows, err = settlement.OpenDesk(options)
 	return err
 }

@@ -38,6 +38,7 @@ type Options struct {
 	Members   func() []string // Ids of the register: each has a statement, an empty one too.
 	Timetable Timetable
 	Calendar  Calendar
+	Signer    *Signer // Of the closes that are given out; nil leaves them unsigned.
 	Logger    *zap.Logger
 }
 
@@ -377,7 +378,7 @@ func (d *Desk) await(number uint32) (Window, error) {
 	}
 }
 
-// Seal gives the sealed close of window number.
+// Seal gives the sealed close of window number, signed if there is a key.
 func (d *Desk) Seal(number uint32) (*Seal, error) {
 	d.mu.Lock()
 	w, err := d.life.Find(number)
@@ -391,6 +392,9 @@ func (d *Desk) Seal(number uint32) (*Seal, error) {
 	s, err := d.seal(number)
 	if err == nil && s == nil {
 		err = &Refusal{WindowState, "the seal is not written yet"}
+	}
+	if err == nil {
+		err = d.options.Signer.sign(&s.Close)
 	}
 	return s, err
 }

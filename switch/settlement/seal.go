@@ -63,6 +63,7 @@ type Close struct {
 	Chain     Hash        `json:"chain"` // Hash of the journal's block before the close's.
 	Root      Hash        `json:"root"`  // Merkle root over members, each over its pairs, each over its rows.
 	Digest    Hash        `json:"digest"`
+	Signature []byte      `json:"signature,omitempty"` // Of the switch over the digest; see Keys.
 }
 
 // digest is over every field of c before it.

@@ -13,6 +13,7 @@ type Timetable struct {
 	SettleAfter int      `yaml:"settle_after"` // Business days from the cut-off to the value date: 1 is T+1.
 	Calendar    string   `yaml:"calendar"`     // File of holidays and workdays, YAML; empty for weekends alone.
 	Statements  string   `yaml:"statements"`   // Directory that statements are written to.
+	Key         string   `yaml:"key"`          // File of the private key that signs sealed closes, PEM; empty for none. See the command key.
 	KeepBlocks  int      `yaml:"keep_blocks"`  // The fold is kept once in so many blocks, so that a start reads the journal from there.
 }
 
