@@ -310,6 +310,10 @@ func (j *job) query(key string) error {
 	if j.leg < 0 {
 		return &Refusal{LegUnclear, "the switch did not call that institution for the payment"}
 	}
+	if j.payment.Reason != payment.NoReason {
+		// It would say that it knows no such leg, and somebody would book the difference back.
+		return &Refusal{LegUnclear, "two persons booked it, and no institution was called: its statement tells it"}
+	}
 	if !j.options.Repairs.MayAsk(j.done.Institution, j.payment.ID) {
 		return &Refusal{QueriesSpent, "the institution or the payment was asked about too often this second"}
 	}

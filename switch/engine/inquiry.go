@@ -128,8 +128,8 @@ func (c *core) inquire(ev *event) {
 	case l.phase != phaseManual && !asking:
 		return
 	}
-	if ev.leg < 0 || ev.leg >= len(l.Legs) {
-		return
+	if ev.leg < 0 || ev.leg >= len(l.Legs) || l.Reason != payment.NoReason {
+		return // Of what two persons booked no institution knows the reference.
 	}
 	at := *l // The leg at hand of an ended payment is its last one.
 	at.leg = ev.leg
