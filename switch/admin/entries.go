@@ -123,15 +123,20 @@ func (c *call) entryRefused(a *engine.Act, failure payment.Failure) error {
 
 // proposeEntry keeps one person's word.
 func proposeEntry(c *call, a *engine.Act) (any, error) {
+	var p EntryProposal
+	if err := c.read(&p); err != nil {
+		return nil, c.options.Tables.refused(a, err)
+	}
+	return c.proposeEntry(a, &p)
+}
+
+// proposeEntry keeps p as a's person's word, or gives the proposal that stands for its
+// reference already.
+func (c *call) proposeEntry(a *engine.Act, p *EntryProposal) (*EntryProposal, error) {
 	c.deciding.Lock()
 	defer c.deciding.Unlock()
-	var p EntryProposal
-	err := c.read(&p)
 	a.Subject = clip(string(p.Payment))
-	var n *engine.Entry
-	if err == nil {
-		n, err = c.wanted(&p)
-	}
+	n, err := c.wanted(p)
 	if err != nil {
 		return nil, c.options.Tables.refused(a, err)
 	}
@@ -139,23 +144,21 @@ func proposeEntry(c *call, a *engine.Act) (any, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case known != nil && known.sameMoney(&p):
+	case known != nil && known.sameMoney(p):
 		return known, nil
 	case known != nil:
 		return nil, c.options.Tables.refused(a, &Refusal{ReferenceKnown, fmt.Sprintf("%s stands for it: %s", known.ID, known)})
 	}
-	if failure, err := c.admissible(n); err != nil || failure != payment.NoFailure {
-		if err != nil {
-			return nil, err
-		}
+	failure, err := c.admissible(n)
+	if err != nil {
+		return nil, err
+	}
+	if failure != payment.NoFailure {
 		return nil, c.entryRefused(a, failure)
 	}
 	p.ID, p.State, p.DecidedBy, p.DecidedAt = c.options.Entries.NewID(), EntryProposed, "", time.Time{}
 	a.Subject = string(p.ID)
-	if err := c.propose(a, entryKey(p.ID), &p); err != nil {
-		return nil, err
-	}
-	return &p, nil
+	return p, c.propose(a, entryKey(p.ID), p)
 }
 
 // wanted fills in what p leaves out and refuses what could never be booked.
@@ -240,11 +243,7 @@ func listEntries(c *call, _ *engine.Act) (any, error) {
 }
 
 func showEntry(c *call, _ *engine.Act) (any, error) {
-	p, err := c.entry(payment.ID(c.http.PathValue("id")))
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
+	return c.entry(payment.ID(c.http.PathValue("id")))
 }
 
 // entry reads the proposal id.
