@@ -42,9 +42,14 @@ type Payment struct {
 	Kind      string `json:"kind"`
 	Status    string `json:"status"`
 	Amount    int64  `json:"amount_fen"`
+	Original  string `json:"original"`
+	Reason    string `json:"reason"`
 	Refunded  int64  `json:"refunded_fen"`
-	Scheme    string `json:"scheme"`
-	Failure   struct {
+
+	ChargedBack int64 `json:"charged_back_fen"`
+
+	Scheme  string `json:"scheme"`
+	Failure struct {
 		Code string `json:"code"`
 	} `json:"failure"`
 	Institution string `json:"institution"`
