@@ -23,6 +23,13 @@ func turned(kind payment.Kind, caller string, amount payment.Fen) *payment.Payme
 	return &payment.Payment{Kind: kind, Institution: caller, Amount: amount}
 }
 
+// adjustment moves amount from one institution to another.
+func adjustment(debited, credited string, amount payment.Fen) *payment.Payment {
+	p := pay(credited, amount, leg(payment.Debit, debited, payment.Commercial), leg(payment.Credit, credited, payment.Commercial))
+	p.Kind, p.Reason = payment.Adjustment, payment.FeeCorrection
+	return p
+}
+
 func lines(b *Book, p, original *payment.Payment) []string {
 	if failure := b.Hold(p, original); failure != payment.NoFailure {
 		return []string{failure.Code()}
@@ -55,6 +62,10 @@ func TestPostings(t *testing.T) {
 	f(turned(payment.Refund, "wallet", 30), card, "position/commercial/bank 30", "position/commercial/shop -30")
 	f(turned(payment.Refund, "shop", 30), card, "position/commercial/bank 30", "position/commercial/shop -30")
 	f(turned(payment.Cancel, "shop", 100), till, "position/commercial/bank 100", "position/commercial/shop -100")
+	f(turned(payment.Chargeback, "wallet", 30), both, "position/commercial/bank 30", "position/commercial/wallet -30",
+		"position/ecny/operator -30", "position/ecny/wallet 30")
+	// An adjustment is its own two legs, whatever it is linked to.
+	f(adjustment("shop", "bank", 70), till, "position/commercial/shop -70", "position/commercial/bank 70")
 }
 
 func TestCaps(t *testing.T) {
@@ -227,6 +238,18 @@ func drawRefunds(t *rapid.T, b *Book, p *payment.Payment, sums teller) {
 	}
 }
 
+// give gives part of p back, as a refund or as a chargeback.
+func give(t *rapid.T, b *Book, p *payment.Payment) {
+	r := turned(payment.Refund, "shop", payment.Fen(rapid.IntRange(1, int(p.Amount-p.Returned())).Draw(t, "part")))
+	sum := &p.Refunded
+	if rapid.Bool().Draw(t, "chargeback") {
+		r.Kind, sum = payment.Chargeback, &p.ChargedBack
+	}
+	b.Hold(r, p)
+	b.Settle(r, p)
+	*sum += r.Amount
+}
+
 func checkBook(t *rapid.T, b *Book, sums teller) {
 	if err := b.Balanced(); err != nil {
 		t.Fatal(err)
@@ -251,8 +274,8 @@ func checkBook(t *rapid.T, b *Book, sums teller) {
 	}
 }
 
-// TestFullRefundsReturnTheFee refunds in parts to exactly the whole: every account is
-// where it was.
+// TestFullRefundsReturnTheFee gives back in parts, refunds and chargebacks, to exactly the
+// whole: every account is where it was.
 func TestFullRefundsReturnTheFee(t *testing.T) {
 	schedule := &Schedule{Rules: []FeeRule{{ID: "all", RatePPM: 12_345, Min: 3, Shares: []FeeShare{{Issuer, 333_333}}}}}
 	rapid.Check(t, func(t *rapid.T) {
@@ -260,11 +283,8 @@ func TestFullRefundsReturnTheFee(t *testing.T) {
 		p := pay("shop", payment.Fen(rapid.IntRange(1, 100_000).Draw(t, "amount")), leg(payment.Debit, "bank", payment.Commercial))
 		b.Hold(p, nil)
 		b.Settle(p, nil)
-		for p.Refunded < p.Amount {
-			r := turned(payment.Refund, "shop", payment.Fen(rapid.IntRange(1, int(p.Amount-p.Refunded)).Draw(t, "part")))
-			b.Hold(r, p)
-			b.Settle(r, p)
-			p.Refunded += r.Amount
+		for p.Returned() < p.Amount {
+			give(t, b, p)
 		}
 		for _, line := range b.Lines() {
 			if line.Balance != 0 {
@@ -272,6 +292,20 @@ func TestFullRefundsReturnTheFee(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAdjustmentsBearNoFee: what people move is what they said, to the fen.
+func TestAdjustmentsBearNoFee(t *testing.T) {
+	b := New(DefaultLimits(), &Schedule{Rules: []FeeRule{{ID: "all", RatePPM: 10_000, Min: 1}}})
+	p := adjustment("shop", "bank", 10_000)
+	want := []string{"position/commercial/shop -10000", "position/commercial/bank 10000"}
+	if got := lines(b, p, nil); !slices.Equal(got, want) || len(p.Fees) > 0 || len(FeesOf(p, b.lines)) > 0 {
+		t.Errorf("%q with the fees %v, want %q without", got, p.Fees, want)
+	}
+	transfers, err := Transfers(nil, p, b.lines)
+	if err != nil || len(transfers) != 1 || transfers[0] != (Transfer{"shop", "bank", 10_000, false}) {
+		t.Errorf("transfers %v, %v", transfers, err)
+	}
 }
 
 // TestRefundReturnsWhatWasCharged: a schedule that changed since the payment has no say in
