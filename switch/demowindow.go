@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"tongma/switch/admin"
+	"tongma/switch/payment"
 	"tongma/switch/settlement"
 )
 
@@ -82,10 +83,10 @@ func (d *demonstration) settleWindows() error {
 		return errors.Join(operator.Do("POST", "/admin/v1/windows/close", nil, &life),
 			approver.Do("POST", "/admin/v1/windows/approve", nil, &life))
 	}
-	stop := make(chan struct{})
+	stop, first := make(chan struct{}), d.payments[0].ID
 	wg := d.traffic(stop)
 	time.Sleep(400 * time.Millisecond)
-	err := closeWindow()
+	err := errors.Join(closeWindow(), chargeBack(operator, approver, first))
 	time.Sleep(300 * time.Millisecond)
 	close(stop)
 	wg.Wait()
@@ -111,6 +112,22 @@ func (d *demonstration) settleWindows() error {
 		}
 	}
 	return d.compareStatements(stated)
+}
+
+// chargeBack lets two persons give a part of a payment back to its payer's side. The window
+// of the payment has closed: the money is in the one that is open. No institution is called.
+func chargeBack(operator, approver *admin.Client, id string) error {
+	entry, err := operator.ProposeEntry(admin.EntryProposal{Kind: "chargeback", Reason: "not_as_described",
+		Payment: payment.ID(id), Amount: 500, Word: admin.Word{Evidence: "case 2026-0017 of the payer's side"}})
+	if err != nil {
+		return fmt.Errorf("chargeback: %w", err)
+	}
+	path := "/admin/v1/entries/" + string(entry.ID) + "/approve"
+	if err := approver.Do("POST", path, map[string]any{"amount_fen": entry.Amount}, &entry); err != nil {
+		return fmt.Errorf("chargeback: %w", err)
+	}
+	fmt.Printf("\ntwo persons, %s and %s: %s\n", entry.By, entry.DecidedBy, &entry)
+	return nil
 }
 
 // printNets shows what takes the place of all payments of a window.
