@@ -54,10 +54,10 @@ type failing struct {
 	ended   map[payment.ID]payment.Payment
 	posted  []payment.Posting
 	waiting []*payment.Operation
+	onWay   []*payment.Operation // Given up on by the link; they will arrive.
 	due     map[payment.ID]time.Time
 	crashed bool
 	calm    bool // No more faults.
-	sent    map[string]int
 }
 
 type failingLeg struct {
@@ -70,7 +70,7 @@ var failingPlan = Plan{SendMax: 5 * time.Second, FirstQuery: time.Second, Spacin
 
 func newFailing(t *testing.T, p *path) *failing {
 	f := &failing{t: t, path: p, now: time.Unix(1e9, 0), legs: map[string]*failingLeg{}, due: map[payment.ID]time.Time{},
-		ended: map[payment.ID]payment.Payment{}, sent: map[string]int{}}
+		ended: map[payment.ID]payment.Payment{}}
 	f.core = newCore(DefaultLimits(), map[string]Plan{"": failingPlan}, f.book())
 	return f
 }
@@ -141,6 +141,7 @@ func (f *failing) run() {
 			}
 		}
 		if !any {
+			f.arrive()
 			return
 		}
 		delete(f.due, id)
@@ -174,6 +175,14 @@ func (f *failing) crash() {
 	f.take(f.core.resumeAll(f.now, list, 0))
 }
 
+// arrive lets arrive what was on its way: it moves money unless it was cancelled before.
+func (f *failing) arrive() {
+	for _, op := range f.onWay {
+		f.carryOut(op)
+	}
+	f.onWay = nil
+}
+
 func (f *failing) carryOut(op *payment.Operation) *failingLeg {
 	leg := f.legs[op.Reference]
 	switch {
@@ -192,14 +201,16 @@ func (f *failing) carryOut(op *payment.Operation) *failingLeg {
 // answer lets the institution choose what to do with op and what to say of it.
 func (f *failing) answer(op *payment.Operation) {
 	a := payment.Answer{Reference: op.Reference, Amount: op.Amount, Currency: op.Currency}
-	f.sent[op.Kind.String()]++
+	if len(f.onWay) > 0 && f.choose(2) == 1 {
+		f.arrive()
+	}
 	switch {
 	case op.Kind == payment.Query:
 		f.tell(op, &a)
 	case op.Kind == payment.CancelLeg:
 		f.cancel(op, &a)
 	default:
-		switch f.choose(5) {
+		switch f.choose(6) {
 		case 0: // Done.
 			a.Outcome = outcomeOf(f.carryOut(op))
 		case 1: // Declined.
@@ -210,6 +221,8 @@ func (f *failing) answer(op *payment.Operation) {
 		case 3: // Lost on the way.
 		case 4:
 			a.Outcome, a.Failure = payment.NotSent, payment.InstitutionUnavailable
+		case 5:
+			f.onWay = append(f.onWay, op)
 		}
 	}
 	f.step(&event{kind: eventAnswer, op: op, answer: a})
@@ -357,7 +370,7 @@ func (f *failing) refund(amount payment.Fen) {
 
 // TestLegsInBothMedia walks a payment whose legs are in both media, and its refund, through
 // every way in which they can fail: each operation declined, lost before or after it was
-// carried out, not sent; each query silent; each cancel lost before or after, or refused; a
+// carried out, not sent, or arriving when nobody waits for it any more; each query silent; each cancel lost before or after, or refused; a
 // crash at any point. The order is the stated one, what fails is undone, both media are
 // posted or none, and no more than the commercial leg is in a window.
 func TestLegsInBothMedia(t *testing.T) {
