@@ -28,19 +28,19 @@ func (s *Store) Append(expect uint64, records []Record, updates []Update) (Ticke
 	if expect != s.tail {
 		return nil, fmt.Errorf("journal: %w: the log ends at %d, not at %d", ErrFenced, s.tail, expect)
 	}
-	size := blockSize(records)
-	if size > s.options.BlockBytesMax {
-		return nil, fmt.Errorf("journal: %w: block of %d bytes, limit %d", ErrTooLarge, size, s.options.BlockBytesMax)
+	if size := recordsSize(records); size > s.options.BlockBytesMax {
+		return nil, fmt.Errorf("journal: %w: records of %d bytes, limit %d", ErrTooLarge, size, s.options.BlockBytesMax)
 	}
 	block := Block{
 		Shard: s.options.Shard, Epoch: s.epoch, Sequence: expect + 1,
 		Time: time.Now().UTC(), Previous: s.hash,
 	}
-	batch := s.db.NewBatchWithSize(size + updatesSize(updates) + 64)
-	op := batch.SetDeferred(9, size)
+	data := s.encoder.encode(&block, records)
+	batch := s.db.NewBatchWithSize(len(data) + updatesSize(updates) + 64)
+	op := batch.SetDeferred(9, len(data))
 	op.Key[0] = spaceLog
 	binary.BigEndian.PutUint64(op.Key[1:], block.Sequence)
-	encodeBlock(op.Value, &block, records)
+	copy(op.Value, data)
 	if err := op.Finish(); err != nil {
 		return nil, s.fail(err)
 	}

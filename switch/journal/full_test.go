@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,7 +77,9 @@ var strikes = map[string]func(*journal.Store) error{
 
 func appendLarge(s *journal.Store) error {
 	tail, _ := s.Tail()
-	ticket, err := s.Append(tail, []journal.Record{{Kind: 1, Version: 1, Body: make([]byte, 64<<10)}}, nil)
+	body := make([]byte, 64<<10) // Of which packing takes nothing away.
+	_, _ = rand.NewChaCha8([32]byte{byte(tail)}).Read(body)
+	ticket, err := s.Append(tail, []journal.Record{{Kind: 1, Version: 1, Body: body}}, nil)
 	if err != nil {
 		return err
 	}

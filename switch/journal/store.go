@@ -35,7 +35,7 @@ var (
 type Options struct {
 	Directory      string
 	Shard          uint16
-	BlockBytesMax  int    // A block is refused above this.
+	BlockBytesMax  int    // A block is refused whose records are more before they are packed.
 	DiskFreeMin    uint64 // Bytes; with less free nothing new is accepted.
 	BallastBytes   uint64 // Given up when the disk has no byte left; 0 for none.
 	MemTableBytes  uint64
@@ -70,6 +70,7 @@ func (o *Options) Validate() error {
 	}
 	check(o.Directory != "", "Directory is empty")
 	check(o.BlockBytesMax >= 1<<16, "BlockBytesMax is below 64 KiB")
+	check(o.BlockBytesMax <= plainBytesMax, "BlockBytesMax is above 256 MiB")
 	check(o.MemTableBytes >= 1<<20, "MemTableBytes is below 1 MiB")
 	check(o.CacheBytes >= 1<<20, "CacheBytes is below 1 MiB")
 	check(o.DiskCheckEvery > 0, "DiskCheckEvery is not above zero")
@@ -84,6 +85,7 @@ type Store struct {
 	epoch   uint64
 
 	mu       sync.Mutex // Guards what follows; Append alone writes it.
+	encoder  encoder
 	tail     uint64
 	hash     [32]byte
 	anchor   uint64 // Newest trimmed sequence; 0 where nothing was trimmed.
