@@ -61,15 +61,22 @@ func (b *bench) kill(threads string) error {
 	}
 	r := &b.result
 	r.WholeSeconds, r.KilledAtSeconds, r.ResumedSeconds = whole.seconds, at.Seconds(), resumed.seconds
-	fmt.Printf("--work: %.2f s (%.2f of processors); killed after %.2f s and started again: %.2f s (%.2f), same digest\n",
-		whole.seconds, whole.cpu, at.Seconds(), resumed.seconds, resumed.cpu)
+	r.WholeCPU, r.ResumedCPU = whole.cpu, resumed.cpu
+	var rows, allRows, sets, allSets float64
+	if n, _ := fmt.Sscanf(resumed.told, "taken up: %f of %f rows were read and %f of %f sets", // Nothing: killed too early.
+		&rows, &allRows, &sets, &allSets); n == 4 {
+		r.RowsTaken, r.SetsTaken = rows/allRows, sets/allSets
+	}
+	fmt.Printf("--work: %.2f s (%.2f of processors, %.2f times); killed after %.2f s and started again: %.2f s (%.2f), same digest, "+
+		"%.0f %% of rows not read and %.0f %% of sets not joined again\n", whole.seconds, whole.cpu, whole.cpu/r.CPUSeconds,
+		at.Seconds(), resumed.seconds, resumed.cpu, 100*r.RowsTaken, 100*r.SetsTaken)
 	return nil
 }
 
 // heat gives one id a fifth of all rows, in files of their own.
 func (b *bench) heat(threads string) error {
 	hot := *b
-	hot.data.hot, hot.digest = 200, ""
+	hot.data.hot, hot.digest = hotRows, ""
 	for _, name := range []string{b.left, b.right} {
 		if err := os.Remove(name); err != nil {
 			return err

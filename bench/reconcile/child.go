@@ -22,6 +22,7 @@ type child struct {
 	system  float64 // Of them, in the kernel: reading and first touches of memory.
 	peakMiB float64 // Private memory, sampled.
 	output  []byte
+	told    string // On standard error.
 	code    int
 	sum     matching.Summary
 }
@@ -55,7 +56,7 @@ func runChild(command *exec.Cmd) (*child, error) {
 	<-sampled
 	c.system = command.ProcessState.SystemTime().Seconds()
 	c.cpu = (command.ProcessState.UserTime() + command.ProcessState.SystemTime()).Seconds()
-	c.output, c.code = out.Bytes(), command.ProcessState.ExitCode()
+	c.output, c.told, c.code = out.Bytes(), fault.String(), command.ProcessState.ExitCode()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) || c.code == 1 || c.code == 2 {
 		return c, fmt.Errorf("bench: %s: %w\n%s", filepath.Base(command.Path), err, fault.Bytes())

@@ -47,6 +47,10 @@ type result struct {
 	KilledAtSeconds    float64 `json:"killed_at_seconds,omitempty"`
 	WholeSeconds       float64 `json:"work_whole_seconds,omitempty"`   // With --work, not killed.
 	ResumedSeconds     float64 `json:"work_resumed_seconds,omitempty"` // After the kill.
+	RowsTaken          float64 `json:"work_rows_taken,omitempty"`      // Share of rows that were not read again.
+	SetsTaken          float64 `json:"work_sets_taken,omitempty"`      // Share of sets that were not joined again.
+	WholeCPU           float64 `json:"work_whole_cpu_seconds,omitempty"`
+	ResumedCPU         float64 `json:"work_resumed_cpu_seconds,omitempty"`
 }
 
 // bench is one run.
@@ -67,7 +71,8 @@ type bench struct {
 }
 
 // Run generates, reconciles, checks and prints. Flags: -rows, -seed, -hot, -memory,
-// -threads, -rounds, -duckdb, -checks, -folder.
+// -threads, -rounds, -duckdb,
+// -checks, -growth, -folder.
 func Run(args []string) error {
 	flags := flag.NewFlagSet("reconcile", flag.ContinueOnError)
 	rows := flags.Uint64("rows", 1_000_000, "payments")
@@ -78,6 +83,7 @@ func Run(args []string) error {
 	rounds := flags.Int("rounds", 2, "how often each is timed; the best counts")
 	duckdb := flags.Bool("duckdb", true, "also run DuckDB")
 	checks := flags.Bool("checks", true, "also: other threads, 256MiB, a hot id, a kill; the digest must stay")
+	growth := flags.String("growth", "", "instead: time the matcher alone at these millions of rows, such as 1,5,10,50, each also with a hot id")
 	folder := flags.String("folder", "", "where the files go, and stay; a temporary folder by default")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -93,6 +99,12 @@ func Run(args []string) error {
 			return err
 		}
 		defer os.RemoveAll(b.folder)
+	}
+	if *growth != "" {
+		if err := b.build(false); err != nil {
+			return err
+		}
+		return b.grow(*growth)
 	}
 	if err := b.prepare(*duckdb); err != nil {
 		return err
@@ -110,6 +122,18 @@ func Run(args []string) error {
 
 // prepare builds the binaries and writes the files.
 func (b *bench) prepare(duckdb bool) error {
+	if err := b.build(duckdb); err != nil {
+		return err
+	}
+	var err error
+	if b.truth, err = b.data.write(b.left, b.right); err != nil {
+		return err
+	}
+	return b.describe()
+}
+
+// build builds the binaries, and says where the files go.
+func (b *bench) build(duckdb bool) error {
 	b.binary, b.duckdb = filepath.Join(b.folder, "switch"), filepath.Join(b.folder, "duckdb")
 	b.rules = filepath.Join(b.folder, "rules.yaml")
 	root, err := exec.Command("go", "env", "GOMOD").Output()
@@ -129,10 +153,7 @@ func (b *bench) prepare(duckdb bool) error {
 		return err
 	}
 	b.left, b.right = filepath.Join(b.folder, "left.csv"), filepath.Join(b.folder, "right.csv")
-	if b.truth, err = b.data.write(b.left, b.right); err != nil {
-		return err
-	}
-	return b.describe()
+	return nil
 }
 
 func build(folder, output, target string) error {
