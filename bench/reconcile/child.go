@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	matching "tongma/switch/reconcile"
@@ -17,14 +18,15 @@ import (
 
 // child is what a process came to.
 type child struct {
-	seconds float64
-	cpu     float64 // Processor seconds: other work on the machine changes them little.
-	system  float64 // Of them, in the kernel: reading and first touches of memory.
-	peakMiB float64 // Private memory, sampled.
-	output  []byte
-	told    string // On standard error.
-	code    int
-	sum     matching.Summary
+	seconds     float64
+	cpu         float64 // Processor seconds: other work on the machine changes them little.
+	system      float64 // Of them, in the kernel: reading and first touches of memory.
+	peakMiB     float64 // Private memory, sampled.
+	residentMiB float64 // All that was resident at once, files too.
+	output      []byte
+	told        string // On standard error.
+	code        int
+	sum         matching.Summary
 }
 
 const sampleEvery = 20 * time.Millisecond
@@ -54,6 +56,9 @@ func runChild(command *exec.Cmd) (*child, error) {
 	c.seconds = time.Since(start).Seconds()
 	close(over)
 	<-sampled
+	if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		c.residentMiB = float64(usage.Maxrss) / 1024
+	}
 	c.system = command.ProcessState.SystemTime().Seconds()
 	c.cpu = (command.ProcessState.UserTime() + command.ProcessState.SystemTime()).Seconds()
 	c.output, c.told, c.code = out.Bytes(), fault.String(), command.ProcessState.ExitCode()

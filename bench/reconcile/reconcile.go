@@ -72,7 +72,7 @@ type bench struct {
 
 // Run generates, reconciles, checks and prints. Flags: -rows, -seed, -hot, -memory,
 // -threads, -rounds, -duckdb,
-// -checks, -growth, -folder.
+// -checks, -growth, -hostile, -folder.
 func Run(args []string) error {
 	flags := flag.NewFlagSet("reconcile", flag.ContinueOnError)
 	rows := flags.Uint64("rows", 1_000_000, "payments")
@@ -84,14 +84,15 @@ func Run(args []string) error {
 	duckdb := flags.Bool("duckdb", true, "also run DuckDB")
 	checks := flags.Bool("checks", true, "also: other threads, 256MiB, a hot id, a kill; the digest must stay")
 	growth := flags.String("growth", "", "instead: time the matcher alone at these millions of rows, such as 1,5,10,50, each also with a hot id")
+	hostile := flags.Int64("hostile", 0, "instead: so many rows of one id within 256MiB, and a line of 1 GiB")
 	folder := flags.String("folder", "", "where the files go, and stay; a temporary folder by default")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	b := &bench{data: data{*rows, mix(*seed), *hot}, threads: *threads, rounds: max(*rounds, 1), memory: *memory, folder: *folder}
 	b.result.Rows = *rows
-	if *rows < 1000 || *hot > 900 || *hot > 0 && *duckdb {
-		return errors.New("bench: want -rows of 1000 or more, and -hot of at most 900 without -duckdb")
+	if *hostile != 0 && *hostile < 1000 || *rows < 1000 || *hot > 900 || *hot > 0 && *duckdb {
+		return errors.New("bench: want -rows and -hostile of 1000 or more, and -hot of at most 900 without -duckdb")
 	}
 	if *folder == "" {
 		var err error
@@ -100,11 +101,8 @@ func Run(args []string) error {
 		}
 		defer os.RemoveAll(b.folder)
 	}
-	if *growth != "" {
-		if err := b.build(false); err != nil {
-			return err
-		}
-		return b.grow(*growth)
+	if *growth != "" || *hostile > 0 {
+		return b.alone(*growth, *hostile)
 	}
 	if err := b.prepare(*duckdb); err != nil {
 		return err
@@ -118,6 +116,17 @@ func Run(args []string) error {
 		}
 	}
 	return b.print()
+}
+
+// alone runs the matcher without a rival.
+func (b *bench) alone(growth string, hostile int64) error {
+	if err := b.build(false); err != nil {
+		return err
+	}
+	if hostile > 0 {
+		return b.hostile(hostile)
+	}
+	return b.grow(growth)
 }
 
 // prepare builds the binaries and writes the files.
