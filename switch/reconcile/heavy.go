@@ -1,6 +1,10 @@
 package reconcile
 
-import "slices"
+import (
+	"errors"
+	"slices"
+	"sync"
+)
 
 // A set that is too big for memory, or for a core's cache, is split: by further bits of
 // its keys; and a key that dominates it by its content, because equal rows have equal
@@ -17,24 +21,34 @@ const (
 // whichChild says where an entry goes when a set is split.
 type whichChild func(e *entry) int
 
-// split spreads a set, in order of position. Its strands are consumed.
-func (w *worker) split(s *set, which whichChild) ([][2]*spool, error) {
+// split spreads a set, in order of position: one side after the other, or both at once
+// where all workers are free for it. Its strands are consumed.
+func (w *worker) split(s *set, which whichChild, by each) ([][2]*spool, error) {
+	arenas := [2]*arena{&w.arena, &w.arena}
+	if by.all && len(w.job.workers) > 1 {
+		arenas[1] = &w.job.workers[1].arena
+	}
 	children := make([][2]*spool, splitWays)
 	for i := range children {
 		for side := range children[i] {
-			children[i][side] = &spool{arena: &w.arena, folder: w.job.directory}
+			children[i][side] = &spool{arena: arenas[side], folder: w.job.directory}
 		}
 	}
-	for side, strands := range s.sides {
-		for _, strand := range strands {
-			strand.owner = &w.arena
+	spread := func(side int) error {
+		for _, strand := range s.sides[side] {
+			strand.owner = arenas[side]
 		}
-		err := merge(strands, func(e entry) error { return children[which(&e)][side].add(e) })
-		if err != nil {
-			return nil, err
-		}
+		return merge(s.sides[side], func(e entry) error { return children[which(&e)][side].add(e) })
 	}
-	return children, nil
+	if arenas[0] == arenas[1] {
+		return children, errors.Join(spread(0), spread(1))
+	}
+	var other error
+	var group sync.WaitGroup
+	group.Go(func() { other = spread(1) })
+	err := spread(0)
+	group.Wait()
+	return children, errors.Join(err, other)
 }
 
 // gathered makes a set of two spools, whose memory goes to the worker that reads them.
@@ -48,11 +62,14 @@ func (w *worker) gathered(child [2]*spool) *set {
 	return s
 }
 
-// each runs task for every child that has rows: with all workers, or with this one alone.
-type each func(w *worker, children [][2]*spool, task func(w *worker, number int) error) error
+// each says who joins the children of a set: all workers, or the one that split it alone.
+type each struct{ all bool }
 
-// oneByOne is each with one worker.
-func oneByOne(w *worker, children [][2]*spool, task func(w *worker, number int) error) error {
+// run runs task for every child that has rows.
+func (by each) run(w *worker, children [][2]*spool, task func(w *worker, number int) error) error {
+	if by.all {
+		return withAll(w, children, task)
+	}
 	for i := range children {
 		if children[i][0].rows+children[i][1].rows == 0 {
 			continue
@@ -65,7 +82,7 @@ func oneByOne(w *worker, children [][2]*spool, task func(w *worker, number int) 
 }
 
 // heavy joins a set of any size.
-func (w *worker) heavy(s *set, level int, run each) error {
+func (w *worker) heavy(s *set, level int, by each) error {
 	if s.total() <= w.job.setRows {
 		return w.join(s)
 	}
@@ -74,16 +91,16 @@ func (w *worker) heavy(s *set, level int, run each) error {
 		return err
 	}
 	if dominant {
-		return w.dominated(s, key, level, run)
+		return w.dominated(s, key, level, by)
 	}
 	shift := uint(56 - splitBits*(level+1))
-	children, err := w.split(s, func(e *entry) int { return int(e.key()>>shift) & (splitWays - 1) })
+	children, err := w.split(s, func(e *entry) int { return int(e.key()>>shift) & (splitWays - 1) }, by)
 	if err != nil {
 		return err
 	}
-	return run(w, children, func(w *worker, i int) error {
+	return by.run(w, children, func(w *worker, i int) error {
 		defer closeBoth(children[i])
-		return w.heavy(w.gathered(children[i]), level+1, oneByOne)
+		return w.heavy(w.gathered(children[i]), level+1, each{})
 	})
 }
 
@@ -115,17 +132,17 @@ func (w *worker) sample(s *set) (key uint64, dominant bool, err error) {
 }
 
 // dominated joins a set of which one key makes up the most.
-func (w *worker) dominated(s *set, key uint64, level int, run each) error {
+func (w *worker) dominated(s *set, key uint64, level int, by each) error {
 	children, err := w.split(s, func(e *entry) int {
 		if e.key() != key {
 			return 0
 		}
 		return 1 + int((e.value()>>(64-2*splitBits))%(splitWays-1))
-	})
+	}, by)
 	if err != nil {
 		return err
 	}
-	if err := w.heavy(w.gathered(children[0]), level, run); err != nil {
+	if err := w.heavy(w.gathered(children[0]), level, by); err != nil {
 		return err
 	}
 	closeBoth(children[0])
@@ -133,7 +150,7 @@ func (w *worker) dominated(s *set, key uint64, level int, run each) error {
 	if rule.kind() != equalRule {
 		return w.ambiguous(children[1:])
 	}
-	return w.oneKey(rule, children[1:], run)
+	return w.oneKey(rule, children[1:], by)
 }
 
 // ambiguous leaves the rows of a key open that has too many of them for a loose rule, and
@@ -156,7 +173,7 @@ func (w *worker) ambiguous(children [][2]*spool) error {
 }
 
 // oneKey joins all rows of one key, spread by their content.
-func (w *worker) oneKey(rule *Rule, children [][2]*spool, run each) error {
+func (w *worker) oneKey(rule *Rule, children [][2]*spool, by each) error {
 	rest := make([][2]*spool, len(children))
 	var rows [2]int64
 	for i := range children {
@@ -166,7 +183,7 @@ func (w *worker) oneKey(rule *Rule, children [][2]*spool, run each) error {
 			rest[i][side] = &spool{folder: w.job.directory}
 		}
 	}
-	err := run(w, children, func(w *worker, i int) error {
+	err := by.run(w, children, func(w *worker, i int) error {
 		rest[i][0].arena, rest[i][1].arena = &w.arena, &w.arena
 		defer closeBoth(children[i])
 		return w.surplus(children[i], rest[i], 1)
@@ -271,7 +288,7 @@ func (w *worker) pairSurplus(s *set, rest [2]*spool, n int64) error {
 // surplusOfMany splits by further bits of the content.
 func (w *worker) surplusOfMany(s *set, rest [2]*spool, level int) error {
 	shift := uint(splitBits * level)
-	children, err := w.split(s, func(e *entry) int { return int(e.value()>>shift) & (splitWays - 1) })
+	children, err := w.split(s, func(e *entry) int { return int(e.value()>>shift) & (splitWays - 1) }, each{})
 	if err != nil {
 		return err
 	}

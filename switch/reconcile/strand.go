@@ -84,8 +84,8 @@ type spool struct {
 func (s *spool) add(e entry) error {
 	if s.rows == 0 {
 		s.first = e
-	} else if e.value() != s.first.value() || e.key() != s.first.key() {
-		s.mixed = true
+	} else if !s.mixed {
+		s.mixed = !e.same(&s.first)
 	}
 	s.rows++
 	if s.file == nil && len(s.buffer) == 0 {

@@ -290,7 +290,7 @@ func (j *job) joinHeavy(set int) error {
 	}
 	before := j.ambiguous.Load()
 	first := j.workers[0]
-	if err := errors.Join(first.originals(set), first.heavy(j.partition(set), 0, withAll)); err != nil {
+	if err := errors.Join(first.originals(set), first.heavy(j.partition(set), 0, each{all: true})); err != nil {
 		return err
 	}
 	j.worked.SetsJoined++
