@@ -18,6 +18,7 @@ type floodSummary struct {
 	FloodP99     float64 `json:"flood_p99_ms"`
 	P99Ratio     float64 `json:"p99_ratio"` // Median over rounds of with the flood over without.
 	QueryP99     float64 `json:"query_p99_ms"`
+	Together     int     `json:"together"`
 	Rounds       int     `json:"rounds"`
 }
 
@@ -31,7 +32,7 @@ func (c *course) flood() error {
 	if err != nil {
 		return err
 	}
-	s := floodSummary{PaymentsPerS: c.rate, Rounds: c.rounds}
+	s := floodSummary{PaymentsPerS: c.rate, Rounds: c.rounds, Together: c.together}
 	var quiet50, quiet99, flood50, flood99, ratios, query99, asked []float64
 	for round := range c.rounds {
 		quiet, err := c.steady()
@@ -62,8 +63,9 @@ func (c *course) flood() error {
 	}
 	s.QuietP50, s.QuietP99, s.FloodP50, s.FloodP99 = median(quiet50), median(quiet99), median(flood50), median(flood99)
 	s.P99Ratio, s.QueryP99, s.QueriesPerS = median(ratios), median(query99), median(asked)
-	fmt.Printf("\nincluded: what the payments' benchmark includes; each question and its answer sealed. Load, switch\n" +
-		"and institution share this machine's cores, so that the questions' own sender slows the payments too.\n\n")
+	fmt.Printf("\nincluded: what the payments' benchmark includes; each question and its answer sealed, %d questions in one\n"+
+		"write. Load, switch and institution share this machine's cores, so that the questions' own sender slows\n"+
+		"the payments too.\n\n", c.together)
 	line, err := json.Marshal(s)
 	if err == nil {
 		fmt.Println(string(line))
@@ -90,20 +92,28 @@ func (c *course) payFor(n int) ([]string, error) {
 	return ids, nil
 }
 
-// askAbout asks how the payments stand, in turn, at the rate of the questions.
+// askAbout asks how the payments stand, in turn, at the rate of the questions, as many in one
+// write as o.together says.
 func (c *course) askAbout(ids []string) (*result, error) {
-	requests := make([][]byte, c.queries*c.seconds)
+	requests := make([][]byte, c.queries*c.seconds/c.together)
 	for i := range requests {
-		path := "/v1/payments/" + ids[i%len(ids)]
-		header := http.Header{}
-		c.client.Seal(header, time.Now(), "GET", path, nil)
-		var text strings.Builder
-		text.WriteString("GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n")
-		for name, values := range header {
-			text.WriteString(name + ": " + values[0] + "\r\n")
+		for n := range c.together {
+			requests[i] = append(requests[i], c.question(ids[(i*c.together+n)%len(ids)])...)
 		}
-		requests[i] = []byte(text.String() + "\r\n")
 	}
-	l := load{c.net.Switch.Address, requests, []byte(`"status":"approved"`), loadMax}
-	return l.open(64, float64(c.queries))
+	l := load{c.net.Switch.Address, requests, []byte(`"status":"approved"`), loadMax, c.together}
+	return l.open(max(8, 64/c.together), float64(c.queries)/float64(c.together))
+}
+
+// question is one whole request about payment id.
+func (c *course) question(id string) string {
+	path := "/v1/payments/" + id
+	header := http.Header{}
+	c.client.Seal(header, time.Now(), "GET", path, nil)
+	var text strings.Builder
+	text.WriteString("GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+	for name, values := range header {
+		text.WriteString(name + ": " + values[0] + "\r\n")
+	}
+	return text.String() + "\r\n"
 }

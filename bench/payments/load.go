@@ -21,6 +21,7 @@ type load struct {
 	requests [][]byte // Whole HTTP/1.1 requests, signed beforehand: the sender only sends.
 	want     []byte   // What the body of a good answer holds.
 	timeout  time.Duration
+	together int // Requests in each of requests, pipelined; 0 is one.
 }
 
 // result is what came of a load.
@@ -120,7 +121,7 @@ func (l *load) work(conn net.Conn, next *atomic.Int64, due func(int) time.Time) 
 			time.Sleep(time.Until(began))
 		}
 		err := l.exchange(conn, in, l.requests[i])
-		r.done++
+		r.done += max(1, l.together)
 		if err != nil {
 			r.failures++
 			r.first = err
@@ -135,11 +136,21 @@ var (
 	contentLength = []byte("Content-Length: ")
 )
 
-// exchange sends one request and reads its answer: 200, and the wanted words in the body.
+// exchange sends what leaves together and reads every answer to it.
 func (l *load) exchange(conn net.Conn, in *bufio.Reader, request []byte) error {
 	if _, err := conn.Write(request); err != nil {
 		return err
 	}
+	for range max(1, l.together) {
+		if err := l.answer(in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answer reads one answer: 200, and the wanted words in the body.
+func (l *load) answer(in *bufio.Reader) error {
 	line, err := in.ReadSlice('\n')
 	if err != nil {
 		return err

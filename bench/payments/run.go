@@ -33,6 +33,7 @@ type options struct {
 	proxy    string
 	queries  int     // A second; 0 for none.
 	rate     float64 // Payments a second beside the queries.
+	together int     // Queries in one write.
 }
 
 // summary is the last line of a run.
@@ -61,9 +62,13 @@ func Run(args []string) error {
 	flags.IntVar(&o.seconds, "seconds", 5, "length of the open loop, for the switch and for the proxy each")
 	flags.IntVar(&o.queries, "queries", 0, "instead: payments at -rate beside so many questions a second how payments stand")
 	flags.Float64Var(&o.rate, "rate", 1000, "payments a second beside -queries")
+	flags.IntVar(&o.together, "together", 10, "questions that a caller sends in one write (HTTP pipelining) with -queries")
 	flags.StringVar(&o.proxy, "as-proxy", "", "be the proxy to this address (the benchmark starts itself so)")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if o.together < 1 {
+		return fmt.Errorf("-together %d: at least one question leaves at once", o.together)
 	}
 	if o.proxy != "" {
 		return serveProxy(o.proxy)
@@ -205,11 +210,11 @@ type target struct {
 }
 
 func (c *course) atSwitch(requests [][]byte) *target {
-	return &target{load{c.net.Switch.Address, requests, []byte(`"status":"approved"`), loadMax}, "switch"}
+	return &target{load{c.net.Switch.Address, requests, []byte(`"status":"approved"`), loadMax, 1}, "switch"}
 }
 
 func (c *course) atProxy(requests [][]byte) *target {
-	return &target{load{c.proxy.Address, requests, []byte(`"result":"approved"`), loadMax}, "proxy"}
+	return &target{load{c.proxy.Address, requests, []byte(`"result":"approved"`), loadMax, 1}, "proxy"}
 }
 
 // loadMax bounds how long one load may take.
