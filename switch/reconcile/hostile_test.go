@@ -189,3 +189,17 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestAnEmptyLineFirstIsNoFault, in a file that is read at once to its end.
+func TestAnEmptyLineFirstIsNoFault(t *testing.T) {
+	row := "A,10.00,0.06,156,S,20261124103015,M1\n"
+	for _, text := range []string{"\n" + row, "\r\n" + row, row + "\n", "\n"} {
+		want := ""
+		if text == "\n" {
+			want = "short"
+		}
+		if got := classesOf(t, row, text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}

@@ -84,7 +84,7 @@ func (j *job) checkTrailers(side int) error {
 		found[x.Part] = append(found[x.Part], x)
 	}
 	for i := range s.parts {
-		if s.parts[i].carried != nil {
+		if s.parts[i].carried != nil || s.parts[i].origin != nil {
 			continue
 		}
 		position, reason := s.parts[i].base+s.parts[i].size, ""
@@ -172,6 +172,9 @@ func (j *job) report(emit func(*Discrepancy) error) (*Summary, error) {
 		r.summary.Rejects = append(r.summary.Rejects, c.rejects...)
 	}
 	r.summary.Groups = compareGroups(j.counts[0].groups, j.counts[1].groups)
+	if j.options.whole != nil {
+		j.options.whole.apply(r.summary)
+	}
 	var all, open, pairs []*findings
 	for _, w := range j.workers {
 		all = append(all, &w.found, &w.opened)
@@ -331,6 +334,13 @@ func (r *report) line(side int, position int64) (*Line, error) {
 	line.Text = string(text)
 	if item := part.item(position - part.base); item != nil {
 		line.Path, line.Offset = item.Path, item.Offset
+	}
+	if part.origin != nil {
+		var err error
+		line.Path = part.origin.path
+		if line.Offset, err = part.origin.offset(position - part.base); err != nil {
+			return nil, err
+		}
 	}
 	return line, nil
 }

@@ -16,6 +16,7 @@ type Side struct {
 	Paths   []string
 	Layout  Layout
 	carried []carriedFile
+	settled []settledFile
 }
 
 // Options choose how a run goes about its work, not what it finds.
@@ -36,6 +37,9 @@ type Options struct {
 	Worked func(Worked)
 	// Carry takes open rows over from the day before, and writes those of today.
 	Carry *Carry
+
+	settle *settler // Takes the rows that are not matched in full, in place of explaining them.
+	whole  *whole   // What the rows that are gone already add to the summary.
 
 	tight *tight // Limits so small that tests reach them with small files.
 }
@@ -131,6 +135,9 @@ func Run(ctx context.Context, left, right Side, plan *Plan, options Options, emi
 		if err := j.joinAll(); err != nil {
 			return nil, err
 		}
+	}
+	if options.settle != nil {
+		return nil, options.settle.keep(j)
 	}
 	sum, err := j.report(emit)
 	if err == nil && j.options.Work != "" && j.options.Worked != nil {

@@ -132,6 +132,7 @@ func (w *scan) block(out *worker, p *parser, at int, number int64, buffer []byte
 	if err != nil && err != io.EOF {
 		return 0, err
 	}
+	err = nil // The end of the file is no fault of an empty line, which sets none.
 	text, end := buffer[:n], min(file.begin+(number+1)*blockBytes-from, int64(n))
 	begin := int64(0)
 	if skip {

@@ -47,6 +47,8 @@ type part struct {
 	blocks  int64 // Number of the file's first block among the side's blocks.
 	header  []byte
 	carried []Carried // One for each line in order, when the part is a carried one.
+	origin  *origin   // Where its lines stood, when the part is what is left of a file.
+	number  int       // Of that file; see settledFile.
 }
 
 // openSource opens a side's files. Compressed ones (.gz, .zst) are written out first,
@@ -62,6 +64,12 @@ func openSource(side Side, work string) (*source, error) {
 		if err := s.open(path, spool, nil); err != nil {
 			s.close()
 			return nil, fmt.Errorf("reconcile: cannot read %s: %w", path, err)
+		}
+	}
+	for _, c := range side.settled {
+		if err := s.openSettled(&c); err != nil {
+			s.close()
+			return nil, fmt.Errorf("reconcile: cannot read %s: %w", c.rows, err)
 		}
 	}
 	for _, c := range side.carried {
@@ -225,6 +233,9 @@ func unpack(plain io.Writer, packed *os.File) error {
 func (s *source) close() {
 	for i := range s.parts {
 		s.parts[i].file.Close()
+		if s.parts[i].origin != nil {
+			s.parts[i].origin.file.Close()
+		}
 	}
 }
 
