@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
+	"tongma/switch/admin"
 	"tongma/switch/engine"
 	"tongma/switch/journal"
-	"tongma/switch/payment"
 	"tongma/switch/reconcile"
 )
 
@@ -63,9 +62,6 @@ func (s *journalSides) export(names []string) ([]string, error) {
 	return paths, nil
 }
 
-var legColumns = []string{"leg", "payment", "institution", "remote", "kind", "original", "status", "decided",
-	"amount_fen", "currency", "caller", "request_id"}
-
 // writeLegs writes one row for each approved leg of a payment whose money moved in time;
 // only those at institution, unless it is empty.
 func (s *journalSides) writeLegs(file *os.File, directory, institution string) error {
@@ -79,7 +75,7 @@ func (s *journalSides) writeLegs(file *os.File, directory, institution string) e
 		return err
 	}
 	out := csv.NewWriter(file)
-	err = out.Write(legColumns)
+	err = out.Write(admin.LegColumns)
 	if err == nil {
 		endings := &engine.Endings{}
 		visitor := engine.Visitor{Ended: func(e *engine.Ending) error {
@@ -87,27 +83,10 @@ func (s *journalSides) writeLegs(file *os.File, directory, institution string) e
 			if decided.Before(s.since) || !s.until.IsZero() && !decided.Before(s.until) {
 				return nil
 			}
-			return writeEnding(out, e, institution)
+			return admin.WriteLegs(out, e, institution)
 		}}
 		err = store.Read(1, func(b *journal.Block) error { return endings.Block(b, visitor) })
 	}
 	out.Flush()
 	return errors.Join(err, out.Error(), store.Close())
-}
-
-func writeEnding(out *csv.Writer, e *engine.Ending, institution string) error {
-	p := &e.Payment
-	for i := range p.Legs {
-		leg := &p.Legs[i]
-		if leg.Outcome != payment.Approved || leg.Cancelled || institution != "" && leg.Institution != institution {
-			continue
-		}
-		err := out.Write([]string{p.Reference(i), string(p.ID), leg.Institution, leg.Remote, p.Kind.String(),
-			leg.Original, p.Status.String(), p.Decided.UTC().Format("2006-01-02T15:04:05.000Z"),
-			strconv.FormatInt(int64(leg.Amount), 10), p.Currency, p.Institution, p.RequestID})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

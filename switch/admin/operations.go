@@ -48,6 +48,7 @@ var operations = []operation{
 	{"POST /admin/v1/windows/{number}/finalise", "window.finalise", Approver, finaliseWindow},
 	{"POST /admin/v1/windows/{number}/statements", "", Operator, writeStatements},
 	{"POST /admin/v1/repairs", "repair", Operator, repair},
+	{"GET /admin/v1/legs", "", Viewer, listLegs},
 	{"GET /admin/v1/acts", "", Viewer, listActs},
 	{"GET /admin/v1/schemas/{noun}", "", Viewer, showSchema},
 }

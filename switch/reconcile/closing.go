@@ -46,30 +46,11 @@ func (f *Follower) Finish(ctx context.Context, carry *Carry, emit func(*Discrepa
 	for side := range sides {
 		options.whole.rejects = append(append(options.whole.rejects, f.state.Lines[side]...), f.state.Ends[side]...)
 	}
-	names := f.names()
-	sum, err := Run(ctx, sides[0], sides[1], f.plan, options, func(d *Discrepancy) error {
-		for _, line := range []*Line{d.Left, d.Right} {
-			if line != nil && names[line.Path] != "" {
-				line.Path = names[line.Path]
-			}
-		}
-		return emit(d)
-	})
+	sum, err := Run(ctx, sides[0], sides[1], f.plan, options, emit)
 	if err != nil || f.state.Closed {
 		return sum, err
 	}
 	return sum, f.seal()
-}
-
-// names leads from what the store holds to the files that it comes from.
-func (f *Follower) names() map[string]string {
-	names := map[string]string{}
-	for side, files := range f.state.Files {
-		for number := range files {
-			names[f.kept(side, number)] = files[number].Path
-		}
-	}
-	return names
 }
 
 // seal writes down that the day is closed.
@@ -102,7 +83,7 @@ func (f *Follower) rest(ctx context.Context, folder string, carry *Carry) ([2]Si
 	sides := [2]Side{{Name: f.plan.Left.Name, Layout: f.plan.Left.Layout}, {Name: f.plan.Right.Name, Layout: f.plan.Right.Layout}}
 	b := &backward{Follower: f, ctx: ctx, folder: folder, keys: map[uint64]struct{}{},
 		worker: worker{job: &job{seed: rand.Uint64(), plan: f.plan}}}
-	whole := f.state.Open[0].Rows+f.state.Open[1].Rows > backKeysMax
+	whole := f.state.Open[0].Rows+f.state.Open[1].Rows > int64(f.keysMax)
 	if !whole {
 		err := b.gather(carry)
 		if err != nil && !errors.Is(err, errManyKeys) {
@@ -114,6 +95,7 @@ func (f *Follower) rest(ctx context.Context, folder string, carry *Carry) ([2]Si
 		for side := range sides {
 			for number := range f.state.Files[side] {
 				sides[side].Paths = append(sides[side].Paths, f.kept(side, number))
+				sides[side].names = append(sides[side].names, f.state.Files[side][number].Path)
 			}
 		}
 		return sides, nil
@@ -136,7 +118,7 @@ type backward struct {
 }
 
 func (b *backward) add(key uint64) error {
-	if b.keys[key] = struct{}{}; len(b.keys) > backKeysMax {
+	if b.keys[key] = struct{}{}; len(b.keys) > b.keysMax {
 		return errManyKeys
 	}
 	return nil

@@ -32,6 +32,7 @@ type Follower struct {
 	store   string
 	lock    *os.File
 	state   followState
+	keysMax int // See backKeysMax.
 }
 
 // followState is what a cycle leaves behind.
@@ -101,7 +102,7 @@ func OpenFollower(store string, rules []byte, plan *Plan, options Options) (*Fol
 	if err != nil {
 		return nil, fmt.Errorf("reconcile: cannot open the store: %w", err)
 	}
-	f := &Follower{plan: plan, options: options, store: store, lock: lock}
+	f := &Follower{plan: plan, options: options, store: store, lock: lock, keysMax: backKeysMax}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil, errors.Join(ErrFollowed, lock.Close())
 	}
@@ -366,9 +367,9 @@ func (f *Follower) cycle(ctx context.Context, fresh [2][]TakenFile) (err error) 
 				return err
 			}
 			sides[side].Paths = append(sides[side].Paths, path)
-			s.paths[side] = append(s.paths[side], fresh[side][i].Path)
+			sides[side].names = append(sides[side].names, fresh[side][i].Path)
 		}
-		sides[side].settled = f.left(side)
+		s.files[side], sides[side].settled = len(fresh[side]), f.left(side)
 	}
 	options := f.options
 	options.settle, options.Carry, options.Pairs = s, nil, nil
@@ -406,20 +407,13 @@ func (f *Follower) count(side int, s *settler) error {
 	for i := range files[:s.first[side]] {
 		base += files[i].Bytes
 	}
-	places, at := make([]int64, len(s.paths[side])), int64(0)
-	for i := range s.paths[side] {
+	for i := range s.files[side] {
 		file := &files[s.first[side]+i]
 		file.Bytes, file.Rows = s.sizes[side][i], c.totals[i]
-		places[i] = at
-		at += file.Bytes
 	}
 	lines, ends := slices.Clip(f.state.Lines[side]), slices.Clip(f.state.Ends[side])
 	for _, r := range c.rejects {
-		part := max(0, len(places)-1)
-		for part > 0 && places[part] > r.Position-r.Offset {
-			part--
-		}
-		r.Path, r.Position, r.Block = s.paths[side][part], base+r.Position, 0
+		r.Position, r.Block = base+r.Position, 0
 		if r.Line > 0 {
 			lines = append(lines, r)
 		} else {
@@ -427,7 +421,7 @@ func (f *Follower) count(side int, s *settler) error {
 		}
 	}
 	if int64(len(lines)) > f.plan.RejectsMax {
-		return fmt.Errorf("reconcile: with %s the day has more than %d rejected lines", strings.Join(s.paths[side], ", "), f.plan.RejectsMax)
+		return fmt.Errorf("reconcile: the day has more than %d rejected lines", f.plan.RejectsMax)
 	}
 	f.state.Lines[side], f.state.Ends[side] = lines, ends
 	if f.plan.TotalsBy != nil {

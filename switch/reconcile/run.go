@@ -17,6 +17,7 @@ type Side struct {
 	Layout  Layout
 	carried []carriedFile
 	settled []settledFile
+	names   []string // What Paths are called in outputs; nil where by themselves.
 }
 
 // Options choose how a run goes about its work, not what it finds.
@@ -330,6 +331,10 @@ func (j *job) parallel(task func(w *worker) error) error {
 // scanSide reads one side and counts it.
 func (j *job) scanSide(side int) error {
 	s := j.sources[side]
+	if len(s.parts) == 0 { // A follower has nothing of this side just now.
+		j.counts[side] = &count{groups: groups{}}
+		return nil
+	}
 	j.progress.begin("reading "+s.name, s.bytes())
 	work := &scan{job: j, side: side, source: s, done: make([]bool, s.blocks())}
 	var stretches []*stretch

@@ -84,9 +84,9 @@ func (s *source) openSettled(f *settledFile) error {
 type settler struct {
 	folder string
 	first  [2]int // Number of the first new file of each side.
-	paths  [2][]string
+	files  [2]int // New files of each side: the first parts of the run.
 
-	counts  [2]*count // Of the run; the first parts are the new files.
+	counts  [2]*count // Of the run.
 	sizes   [2][]int64
 	left    [2][]settledFile
 	open    [2]Total
@@ -131,7 +131,7 @@ func (s *settler) keep(j *job) error {
 	})
 	for side := range s.counts {
 		s.counts[side] = j.counts[side]
-		for i := range s.paths[side] {
+		for i := range s.files[side] {
 			s.sizes[side] = append(s.sizes[side], j.sources[side].parts[i].size)
 		}
 	}
@@ -153,8 +153,6 @@ func (s *settler) row(j *job, side int, position int64) error {
 		if offset, err = part.origin.offset(offset); err != nil {
 			return err
 		}
-	} else {
-		from.path = s.paths[side][at]
 	}
 	r := &w.rows[side]
 	s.open[side].Rows++

@@ -65,6 +65,9 @@ func openSource(side Side, work string) (*source, error) {
 			s.close()
 			return nil, fmt.Errorf("reconcile: cannot read %s: %w", path, err)
 		}
+		if side.names != nil {
+			s.parts[i].path = side.names[i]
+		}
 	}
 	for _, c := range side.settled {
 		if err := s.openSettled(&c); err != nil {
