@@ -186,7 +186,7 @@ func (n *repairCount) exit() error {
 }
 
 // repairDone are the results after which nobody has to do anything.
-var repairDone = []string{admin.RepairAgrees, admin.RepairOwed, admin.RepairRecorded, admin.RepairWould}
+var repairDone = []string{admin.RepairAgrees, admin.RepairOwed, admin.RepairRecorded, admin.RepairBooked, admin.RepairWould}
 
 // repairs is what people have the switch do about discrepancies. Its questions are metered
 // with those of the gateway, which is made after it.

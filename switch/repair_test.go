@@ -283,3 +283,92 @@ func TestRepairNotifiesTheCaller(t *testing.T) {
 	}
 	verifyJournal(t, s.Stage)
 }
+
+// TestRepairProposesAnAdjustment: the bank's book has another amount, and denies a payment.
+// Nothing moves until a second person approves; proposed again, over a kill, it is one
+// proposal, and what was rejected stays so.
+func TestRepairProposesAnAdjustment(t *testing.T) {
+	s := newRepairStage(t)
+	s.pay(3)
+	book, err := s.bank.Book()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Switch.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	before := verifyJournal(t, s.Stage)
+	references := slices.Sorted(maps.Keys(book))
+	rows := fmt.Sprintf("%s,%d,approved\n%s,%d,approved\n", references[0], book[references[0]].Amount-30, references[1], book[references[1]].Amount+7)
+	differences := s.reconcile(bankPlan, "@harbourbank", s.write("bank.csv", rows))
+	s.start()
+	if err := s.bank.Set("/paper/faults", "contradict=1000::query"); err != nil {
+		t.Fatal(err)
+	}
+	wants := func(lines []repairLine, code int, want string, wantCode int) {
+		t.Helper()
+		if got := says(lines); got != want || code != wantCode {
+			t.Errorf("got %s, exit code %d, want %s, %d: %+v", got, code, want, wantCode, lines)
+		}
+	}
+	lines, code := s.repair("li", differences, "--wait-days", "0", "--dry-run")
+	wants(lines, code, "1 adjust would, 2 adjust would, 3 query would", 0)
+	lines, code = s.repair("li", differences, "--wait-days", "0")
+	wants(lines, code, "1 adjust proposed, 2 adjust proposed, 3 query denied", exitDifferences)
+	for i, want := range []string{"adjustment of 0.30 yuan, reconciliation_difference, from corneracquirer to harbourbank in commercial money, of ",
+		"adjustment of 0.07 yuan, reconciliation_difference, from harbourbank to corneracquirer in commercial money, of "} {
+		if !strings.HasPrefix(lines[i].Detail, want) {
+			t.Errorf("proposed is %s, want %s", lines[i].Detail, want)
+		}
+	}
+	less, more := string(lines[0].Entry), string(lines[1].Entry)
+	lines, code = s.repair("li", differences, "--only", "short", "--action", "adjust")
+	wants(lines, code, "3 adjust proposed", exitDifferences)
+	denied := string(lines[0].Entry)
+	s.Switch.Kill()
+	s.start()
+	lines, code = s.repair("wang", differences, "--only", "short,amount", "--action", "adjust")
+	wants(lines, code, "1 adjust proposed before, 2 adjust proposed before, 3 adjust proposed before", exitDifferences)
+	entry := func(wantOK bool, who string, args ...string) string {
+		t.Helper()
+		args = append(append([]string{"entry"}, args...), "--admin", "http://"+s.address, "--as", who, "--key-file", filepath.Join(s.Directory, who+".key"))
+		out, err := exec.Command(s.Binary, args...).CombinedOutput()
+		if (err == nil) != wantOK {
+			t.Fatalf("%v as %s: %v\n%s", args, who, err, out)
+		}
+		return string(out)
+	}
+	if out := entry(true, "wang", "list"); !strings.Contains(out, "3 entries") || !strings.Contains(out, "bank.csv byte") {
+		t.Errorf("what waits is %s", out)
+	}
+	if err := s.Switch.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if after := verifyJournal(t, s.Stage); !maps.Equal(before, after) {
+		t.Errorf("balances are %v before anybody approved, were %v", after, before)
+	}
+	s.start()
+	if out := entry(false, "li", "approve", less, "30"); !strings.Contains(out, "same_person") {
+		t.Errorf("who proposed it approves it: %s", out)
+	}
+	entry(true, "wang", "approve", less, "30")
+	entry(true, "wang", "approve", denied, "1002")
+	entry(true, "wang", "reject", more, "--evidence", "the bank has put its book right, ticket 9")
+	lines, code = s.repair("li", differences, "--only", "short,amount", "--action", "adjust")
+	wants(lines, code, "1 adjust booked before, 2 adjust rejected before, 3 adjust booked before", exitDifferences)
+	lines, code = s.repair("li", differences, "--only", "short", "--action", "adjust")
+	wants(lines, code, "3 adjust booked before", 0)
+	if err := s.Switch.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	after := verifyJournal(t, s.Stage)
+	for account, want := range map[string]int64{"position/commercial/harbourbank": 1032, "position/commercial/corneracquirer": -1032} {
+		if got := after[account] - before[account]; got != want {
+			t.Errorf("%s moved by %d, want %d: %v", account, got, want, after)
+		}
+	}
+	altered := s.write("altered.jsonl", fmt.Sprintf(`{"class":"amount","left":{"text":"x","id":%q,"amount":5},"right":{"text":"y","amount":500000}}`, references[0]))
+	s.start()
+	lines, code = s.repair("li", altered)
+	wants(lines, code, "1 case_invalid", 1)
+}

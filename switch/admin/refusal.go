@@ -61,6 +61,7 @@ const (
 	LegUnclear       Code = "leg_unclear"
 	QueriesSpent     Code = "queries_spent"
 	OutcomesUnwanted Code = "outcomes_unwanted"
+	NothingToAdjust  Code = "nothing_to_adjust"
 
 	JournalRefused Code = "journal_unavailable"
 )
@@ -90,7 +91,7 @@ var statuses = map[Code]int{
 	CaseInvalid: http.StatusBadRequest, ClassUnknown: http.StatusBadRequest,
 	ActionForeign: http.StatusConflict, PaymentUnclear: http.StatusUnprocessableEntity,
 	LegUnclear: http.StatusUnprocessableEntity, QueriesSpent: http.StatusTooManyRequests,
-	OutcomesUnwanted: http.StatusConflict,
+	OutcomesUnwanted: http.StatusConflict, NothingToAdjust: http.StatusConflict,
 }
 
 // Refusal is an act that was not done, and why.

@@ -42,6 +42,9 @@ const (
 	RepairUnanswered = "unanswered" // The institution said nothing that can be used. To be tried again.
 	RepairOwed       = "owed"       // The caller is told the outcome again.
 	RepairRecorded   = "recorded"   // The difference stands in the journal.
+	RepairProposed   = "proposed"   // An adjustment waits for another person's word.
+	RepairBooked     = "booked"     // It was approved, and stands.
+	RepairRejected   = "rejected"   // It was rejected: to people.
 	RepairWaits      = "waits"      // The other row may still come.
 	RepairPeople     = "people"     // There is nothing that the switch can do.
 	RepairWould      = "would"      // A dry run.
@@ -62,6 +65,7 @@ type Repaired struct {
 	Says        string     `json:"says,omitempty"`   // The institution's word.
 	By          string     `json:"by,omitempty"`
 	At          time.Time  `json:"at,omitzero"`
+	Entry       payment.ID `json:"entry,omitempty"`  // The adjustment that was proposed.
 	Before      bool       `json:"before,omitempty"` // It was done before; nothing was done now.
 	Detail      string     `json:"detail,omitempty"`
 }
@@ -234,9 +238,15 @@ func booked(p *payment.Payment, leg int) string {
 	return legNotMoved
 }
 
+// key is where it is kept what an action led to.
+func (j *job) key(action string) string { return "repair/" + j.done.Identity + "/" + action }
+
 // take does it, unless it was done before.
 func (j *job) take() error {
-	key := "repair/" + j.done.Identity + "/" + j.done.Action
+	if j.done.Action == reconcile.RepairAdjust {
+		return j.adjust()
+	}
+	key := j.key(j.done.Action)
 	before, err := j.options.Acts.State(key)
 	if err != nil {
 		return err

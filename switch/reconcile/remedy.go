@@ -36,7 +36,7 @@ var remedies = [classCount]Remedy{
 	Short:           {RepairWait, "wait one cycle, then query the institution", RepairQuery, RepairNotify, true, []string{RepairQuery, RepairNotify, RepairAdjust}},
 	StatusDiffers:   {RepairQuery, "query the institution and repair the status", RepairQuery, RepairNotify, false, []string{RepairQuery, RepairNotify, RepairAdjust}},
 	AmountDiffers:   {RepairAdjust, "propose an adjustment entry for two-person approval", RepairAdjust, RepairAdjust, false, []string{RepairQuery, RepairNotify, RepairAdjust}},
-	FeeDiffers:      {RepairRecord, "record the fee variance", RepairRecord, RepairRecord, false, []string{RepairRecord, RepairAdjust}},
+	FeeDiffers:      {RepairRecord, "record the fee variance", RepairRecord, RepairRecord, false, []string{RepairRecord}},
 	CutOff:          {RepairWait, "carry forward to the next cycle", RepairWait, RepairWait, true, []string{RepairQuery}},
 	CurrencyDiffers: {RepairReview, "review by hand", RepairReview, RepairReview, false, []string{RepairQuery, RepairNotify}},
 	PartyDiffers:    {RepairReview, "route to the institution it belongs to", RepairReview, RepairReview, false, []string{RepairQuery, RepairNotify}},
