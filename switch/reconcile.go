@@ -19,9 +19,10 @@ import (
 
 // reconcileCommand finds differences, and has them repaired.
 type reconcileCommand struct {
-	Match  reconcileMatchCommand  `cmd:"" default:"withargs" help:"Match two sides' files and explain every difference; exit 3 if there are any. The word may be left out."`
-	Follow reconcileFollowCommand `cmd:"" help:"Match the files of a day as they come into two directories, and close it with --close."`
-	Repair reconcileRepairCommand `cmd:"" help:"Have a running switch act on a list of differences: ask, notify again, propose; exit 3 if any needs people."`
+	Match     reconcileMatchCommand     `cmd:"" default:"withargs" help:"Match two sides' files and explain every difference; exit 3 if there are any. The word may be left out."`
+	Follow    reconcileFollowCommand    `cmd:"" help:"Match the files of a day as they come into two directories, and close it with --close."`
+	Positions reconcilePositionsCommand `cmd:"" help:"Hold institutions' positions by sealed windows against their own statements, totals first; exit 3 if any differs."`
+	Repair    reconcileRepairCommand    `cmd:"" help:"Have a running switch act on a list of differences: ask, notify again, propose; exit 3 if any needs people."`
 }
 
 // reconcileMatchCommand matches two sides' files. It needs no running switch.

@@ -1,11 +1,8 @@
 package reconcile
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -136,7 +133,7 @@ func (b *backward) gather(carry *Carry) error {
 	rule := &b.plan.Rules[0]
 	for side, plan := range []*SidePlan{&b.plan.Left, &b.plan.Right} {
 		sides[side].Name, sides[side].Layout, sides[side].settled = plan.Name, plan.Layout, b.left(side)
-		err := b.each(sides[side], func(_ *part, _ int64, _ []byte, r *row) error {
+		err := eachRow(b.ctx, sides[side], func(_ *part, _ int64, _ []byte, r *row) error {
 			if key, ok := b.key(rule, r); ok {
 				return b.add(key)
 			}
@@ -150,7 +147,7 @@ func (b *backward) gather(carry *Carry) error {
 		}
 		for number := range b.state.Files[side] {
 			one := Side{Name: plan.Name, Layout: plan.Layout, Paths: []string{b.kept(side, number)}}
-			err := b.each(one, func(_ *part, _ int64, _ []byte, r *row) error {
+			err := eachRow(b.ctx, one, func(_ *part, _ int64, _ []byte, r *row) error {
 				if !b.job.takesBack(r) {
 					return nil
 				}
@@ -207,7 +204,7 @@ func (b *backward) file(side, number int) (*settledFile, error) {
 	one := Side{Name: plan.Name, Layout: plan.Layout, Paths: []string{b.kept(side, number)}}
 	to := settledFile{number, filepath.Join(b.folder, settledName(side, number)), b.state.Files[side][number].Path}
 	var out *settledWriter
-	err := b.each(one, func(p *part, offset int64, line []byte, r *row) error {
+	err := eachRow(b.ctx, one, func(p *part, offset int64, line []byte, r *row) error {
 		if key, ok := b.key(&b.plan.Rules[0], r); ok {
 			if _, wanted := b.keys[key]; !wanted {
 				return nil
@@ -225,58 +222,4 @@ func (b *backward) file(side, number int) (*settledFile, error) {
 		return nil, err
 	}
 	return &to, nil
-}
-
-// each calls fn with every row of a side, in order; what is passed is valid during the call.
-// Lines that are no rows are passed over: they were rejected when the file was taken.
-func (b *backward) each(side Side, fn func(p *part, offset int64, line []byte, r *row) error) error {
-	s, err := openSource(side, "")
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	in := bufio.NewReaderSize(nil, lineBytesMax+2)
-	for i := range s.parts {
-		p, rules := &s.parts[i], s.rules[i]
-		in.Reset(io.NewSectionReader(p.file, p.begin, p.size-p.begin))
-		if err := b.eachLine(in, p.begin, func(offset int64, line []byte) error {
-			var r row
-			skipped := len(line) == 0 || len(rules.trailer) > 0 && bytes.HasPrefix(line, rules.trailer) || rules.isSkipped(line)
-			if skipped || rules.parse(line, &r) != nil {
-				return nil
-			}
-			return fn(p, offset, line, &r)
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *backward) eachLine(in *bufio.Reader, at int64, fn func(offset int64, line []byte) error) error {
-	long := false
-	for count := 0; ; count++ {
-		line, err := in.ReadSlice('\n')
-		offset := at
-		at += int64(len(line))
-		if errors.Is(err, bufio.ErrBufferFull) {
-			long = true
-			continue
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		text := bytes.TrimSuffix(line, []byte("\n"))
-		if !long && len(text) <= lineBytesMax {
-			if failed := fn(offset, bytes.TrimSuffix(text, []byte("\r"))); failed != nil {
-				return failed
-			}
-		}
-		if long = false; err != nil {
-			return nil
-		}
-		if count%4096 == 0 && b.ctx.Err() != nil {
-			return b.ctx.Err()
-		}
-	}
 }

@@ -12,9 +12,9 @@ import (
 )
 
 // shipped are the layouts that come with the switch: unionpay, the acquirer's fixed-width
-// detail file as its readers describe it; statement and journal, the switch's own.
+// detail file as its readers describe it; statement, journal and position, the switch's own.
 //
-//go:embed unionpay.yaml statement.yaml journal.yaml
+//go:embed unionpay.yaml statement.yaml journal.yaml position.yaml
 var shipped embed.FS
 
 // columnsMax is the number of columns that a delimited line may have.
@@ -101,12 +101,12 @@ func (l *Layout) fill() {
 	}
 }
 
-// ShippedLayout returns a layout that comes with the switch: unionpay, statement or
-// journal. year completes the moments of the first, which are written without one.
+// ShippedLayout returns a layout that comes with the switch: unionpay, statement,
+// journal or position. year completes the moments of the first, which are written without one.
 func ShippedLayout(name string, year int) (Layout, error) {
 	text, err := shipped.ReadFile(name + ".yaml")
 	if err != nil {
-		return Layout{}, fmt.Errorf("reconcile: no shipped layout %q, want unionpay, statement or journal", name)
+		return Layout{}, fmt.Errorf("reconcile: no shipped layout %q, want unionpay, statement, journal or position", name)
 	}
 	if name == "unionpay" {
 		if year == 0 {

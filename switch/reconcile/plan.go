@@ -31,6 +31,8 @@ type Plan struct {
 	// TotalsBy names a text field, such as party, whose totals are held against each other
 	// before any row is: where counts and sums differ tells where to look first.
 	TotalsBy *Field `yaml:"totals_by"`
+	// Positions says how the right side's files tell who gets and who gives.
+	Positions *PositionPlan `yaml:"positions"`
 	// Carry says how long an open row is waited for.
 	Carry CarryPlan `yaml:"carry"`
 
