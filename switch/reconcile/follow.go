@@ -331,7 +331,7 @@ func (f *Follower) hold(side, number int) (string, error) {
 		return "", err
 	}
 	_, err = io.Copy(out, in)
-	return to, errors.Join(err, out.Sync(), out.Close())
+	return to, errors.Join(err, out.Close())
 }
 
 // unchanged checks that what the store holds is what was taken.
@@ -370,6 +370,9 @@ func (f *Follower) cycle(ctx context.Context, fresh [2][]TakenFile) (err error) 
 			sides[side].names = append(sides[side].names, fresh[side][i].Path)
 		}
 		s.files[side], sides[side].settled = len(fresh[side]), f.left(side)
+	}
+	if err := syncAll(append(slices.Clone(sides[0].Paths), sides[1].Paths...)); err != nil {
+		return err // Taken is taken, after a power cut too.
 	}
 	options := f.options
 	options.settle, options.Carry, options.Pairs = s, nil, nil
@@ -471,18 +474,10 @@ func (f *Follower) commit(folder string) error {
 		return err
 	}
 	_, err = state.Write(text)
-	err = errors.Join(err, state.Sync(), state.Close(), syncFolder(folder), syncFolder(filepath.Join(f.store, "files")),
-		os.Rename(folder, f.folder(f.state.Cycle)), syncFolder(f.store))
+	err = errors.Join(err, state.Sync(), state.Close(), syncAll([]string{folder, filepath.Join(f.store, "files")}),
+		os.Rename(folder, f.folder(f.state.Cycle)), syncFile(f.store))
 	if err != nil {
 		return fmt.Errorf("reconcile: cannot keep the cycle: %w", err)
 	}
 	return os.RemoveAll(old)
-}
-
-func syncFolder(name string) error {
-	folder, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }

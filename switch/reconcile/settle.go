@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sort"
+	"sync"
 )
 
 // settledFile is what is left of one file of a side after its rows that are matched in full
@@ -24,12 +26,17 @@ func (s *settledFile) places() string { return s.rows + ".places" }
 
 const placeBytes = 16
 
-// origin finds where the lines of a settled file stood. It holds none of it in memory.
+// origin finds where the lines of a settled file stood. It holds a stretch of the places,
+// because lines are asked for in their order most of the time. It belongs to one goroutine.
 type origin struct {
 	path string
 	file *os.File
 	rows int
+	near []byte // Places that were read last.
 }
+
+// placesNear is how many places are read at once.
+const placesNear = 4096
 
 func openOrigin(s *settledFile) (*origin, error) {
 	file, err := os.Open(s.places())
@@ -41,26 +48,45 @@ func openOrigin(s *settledFile) (*origin, error) {
 		file.Close()
 		return nil, err
 	}
-	return &origin{s.path, file, int(info.Size() / placeBytes)}, nil
+	return &origin{path: s.path, file: file, rows: int(info.Size() / placeBytes)}, nil
 }
 
 // offset is where the line at offset at stood.
 func (o *origin) offset(at int64) (int64, error) {
-	var place [placeBytes]byte
+	if place, ok := findPlace(o.near, at); ok {
+		return place, nil
+	}
+	var one [placeBytes]byte
 	var failed error
 	i := sort.Search(o.rows, func(i int) bool {
-		if _, err := o.file.ReadAt(place[:], int64(i)*placeBytes); err != nil {
+		if _, err := o.file.ReadAt(one[:], int64(i)*placeBytes); err != nil {
 			failed = err
 		}
-		return int64(binary.LittleEndian.Uint64(place[:])) >= at
+		return int64(binary.LittleEndian.Uint64(one[:])) >= at
 	})
-	if failed == nil && i < o.rows {
-		_, failed = o.file.ReadAt(place[:], int64(i)*placeBytes)
+	if o.near == nil {
+		o.near = make([]byte, placesNear*placeBytes)
 	}
-	if failed != nil || i == o.rows || int64(binary.LittleEndian.Uint64(place[:])) != at {
+	o.near = o.near[:min(placesNear, o.rows-i)*placeBytes]
+	if _, err := o.file.ReadAt(o.near, int64(i)*placeBytes); err != nil && !errors.Is(err, io.EOF) {
+		failed = err
+	}
+	place, ok := findPlace(o.near, at)
+	if failed != nil || !ok {
 		return 0, errors.Join(fmt.Errorf("reconcile: %s does not know line %d", o.file.Name(), at), failed)
 	}
-	return int64(binary.LittleEndian.Uint64(place[8:])), nil
+	return place, nil
+}
+
+// findPlace looks for the line at offset at among places.
+func findPlace(places []byte, at int64) (int64, bool) {
+	line := func(i int) int64 { return int64(binary.LittleEndian.Uint64(places[i*placeBytes:])) }
+	n := len(places) / placeBytes
+	i := sort.Search(n, func(i int) bool { return line(i) >= at })
+	if i == n || line(i) != at {
+		return 0, false
+	}
+	return int64(binary.LittleEndian.Uint64(places[i*placeBytes+8:])), true
 }
 
 // openSettled adds what is left of a file.
@@ -135,7 +161,16 @@ func (s *settler) keep(j *job) error {
 			s.sizes[side] = append(s.sizes[side], j.sources[side].parts[i].size)
 		}
 	}
-	return errors.Join(err, s.writing.close())
+	if err = errors.Join(err, s.writing.close()); err != nil {
+		return err
+	}
+	var names []string
+	for side := range s.left {
+		for i := range s.left[side] {
+			names = append(names, s.left[side][i].rows, s.left[side][i].places())
+		}
+	}
+	return syncAll(names)
 }
 
 // row writes one row to the file of what is left of its own.
@@ -221,17 +256,46 @@ func (w *settledWriter) add(line []byte, offset int64) error {
 	return err
 }
 
-// close makes the file durable; a nil writer has nothing to close.
+// close ends the file, which is not durable by that; a nil writer has nothing to close.
 func (w *settledWriter) close() error {
 	if w == nil || w.rows == nil {
 		return nil
 	}
-	err := errors.Join(w.text.Flush(), w.at.Flush(), w.rows.Sync(), w.places.Sync(), w.rows.Close(), w.places.Close())
+	err := errors.Join(w.text.Flush(), w.at.Flush(), w.rows.Close(), w.places.Close())
 	w.rows = nil
 	if err != nil {
 		return fmt.Errorf("reconcile: cannot keep open rows: %w", err)
 	}
 	return nil
+}
+
+// syncsAtOnce is how many files are made durable side by side: a file system writes what is
+// asked for together in one go, and a day may leave rows of hundreds of files.
+const syncsAtOnce = 32
+
+// syncAll makes files durable.
+func syncAll(names []string) error {
+	failures := make([]error, len(names))
+	places := make(chan struct{}, syncsAtOnce)
+	var group sync.WaitGroup
+	for i, name := range names {
+		places <- struct{}{}
+		group.Go(func() {
+			defer func() { <-places }()
+			failures[i] = syncFile(name)
+		})
+	}
+	group.Wait()
+	return errors.Join(failures...)
+}
+
+// syncFile makes a file, or a folder's list of names, durable.
+func syncFile(name string) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
 }
 
 // whole is what a summary says of rows that are not part of the run that explains the rest.
