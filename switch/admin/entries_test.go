@@ -15,6 +15,7 @@ import (
 	"tongma/switch/journal"
 	"tongma/switch/ledger"
 	"tongma/switch/payment"
+	"tongma/switch/reconcile"
 )
 
 // agreeable is a network whose institutions approve everything at once.
@@ -26,6 +27,12 @@ func (s *agreeable) Send(ops []*payment.Operation) {
 		go s.engine.Answer(op, payment.Answer{Outcome: payment.Approved, Reference: op.Reference, Amount: op.Amount, Currency: op.Currency})
 	}
 }
+
+// generous has people ask as often as they like.
+type generous struct{ *engine.Engine }
+
+// MayAsk is Repairs'.
+func (generous) MayAsk(string, payment.ID) bool { return true }
 
 // booth is the admin API of a whole engine over a journal on disk.
 type booth struct {
@@ -56,7 +63,7 @@ func newBooth(t *testing.T, directory string) *booth {
 	e.Start()
 	server := newOptions(t, e, store, "people:\n  - {name: li, roles: [operator, approver], secret_file: li.key}\n"+
 		"  - {name: wang, roles: [operator, approver], secret_file: wang.key}\n")
-	server.Entries, server.Limits, server.Hands = e, e, e
+	server.Entries, server.Limits, server.Hands, server.Repairs = e, e, e, generous{e}
 	b := &booth{t: t, engine: e, store: store, server: httptest.NewServer(New(server).server.Handler)}
 	t.Cleanup(b.close)
 	return b
@@ -320,6 +327,21 @@ func TestEntriesAreDismissed(t *testing.T) {
 	}
 	if got := b.position("harbourbank"); got != -70 {
 		t.Errorf("harbourbank stands at %d, want -70", got)
+	}
+}
+
+// TestNobodyIsAskedAboutAnEntry: the institution knows nothing of it. Its word would be that
+// the money never moved, and a second entry would give back what is right.
+func TestNobodyIsAskedAboutAnEntry(t *testing.T) {
+	b := newBooth(t, t.TempDir())
+	p := b.propose("li", "", chargebackOf(b.pay(100, "harbourbank", "corneracquirer"), 60))
+	b.say("wang", "approve", "", p.ID, 60)
+	row := &reconcile.Evidence{File: "switch.csv", SHA256: strings.Repeat("0", 64), Amount: 60}
+	var done Repaired
+	err := b.person("li").Do("POST", "/admin/v1/repairs", &Repair{Action: reconcile.RepairQuery, Institution: "harbourbank",
+		Case: reconcile.Case{Class: reconcile.Short.String(), ID: p.ID.Reference(0), Amount: 60, Difference: -60, Left: row}}, &done)
+	if codeOf(err) != LegUnclear || !strings.Contains(err.Error(), "two persons booked it") {
+		t.Errorf("%+v, %v, want %s", done, err, LegUnclear)
 	}
 }
 

@@ -72,6 +72,10 @@ func TestEntryIsPostedOnce(t *testing.T) {
 		if found, err := e.FindRequest("shop", string(n.ID)); err != nil || !found.Party("bank") || found.Original != p.ID {
 			t.Errorf("found %+v, %v", found, err)
 		}
+		inquiry, err := e.Inquire(n.ID, 0, &Act{What: "repair.query"})
+		if err != nil || inquiry.Asked || inquiry.Payment.ID != n.ID {
+			t.Errorf("an institution was asked about an entry: %+v, %v", inquiry, err)
+		}
 		if len(sender.sent) != 0 {
 			t.Errorf("institutions were called: %v", sender.sent)
 		}
