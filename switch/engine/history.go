@@ -80,8 +80,12 @@ func (e *Engine) Balances(at *journal.Position) ([]ledger.Line, journal.Position
 		if err != nil {
 			return nil, place, err
 		}
-		for i := range block.Records[:min(len(block.Records), int(place.Offset)+1)] {
-			posted, err := checkRecord(&block.Records[i])
+		records := block.Records
+		if sequence == place.Sequence {
+			records = records[:min(len(records), int(place.Offset)+1)]
+		}
+		for i := range records {
+			posted, err := checkRecord(&records[i])
 			if err = firstError(err, book.Post(posted)); err != nil {
 				return nil, place, fmt.Errorf("block %d, record %d: %w", sequence, i, err)
 			}

@@ -210,6 +210,27 @@ func holdBalances(t *testing.T, e *Engine, at *journal.Position, want map[string
 	}
 }
 
+// A balance after a record in the midst of a block counts the blocks before it whole, however
+// far into them their postings stand: an entry's outcome is the third record of its block.
+func TestBalancesInTheMidstOfABlock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemory()
+		e, _ := start(t, log, approve)
+		for range 3 {
+			n := &Entry{ID: e.NewID(), Kind: payment.Adjustment, Reason: payment.SwitchError,
+				Debited: "bank", Credited: "shop", Amount: 50}
+			if _, err := e.Post(n, entryAct(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := recountOf(t, log)
+		for i := range want.places {
+			holdBalances(t, e, &want.places[i], want.balances[i])
+		}
+		stop(t, e)
+	})
+}
+
 // TestHistoryOfAnOldJournal takes the index away, all or the newer part of it, as a build
 // without one would have left the journal: the next start makes up for it, once.
 func TestHistoryOfAnOldJournal(t *testing.T) {
