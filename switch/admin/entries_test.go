@@ -372,6 +372,75 @@ func TestApprovalsAtOnceMoveMoneyOnce(t *testing.T) {
 	}
 }
 
+// stalled holds the first act of kind what back until it is let go.
+type stalled struct {
+	*engine.Engine
+	what  string
+	once  sync.Once
+	at    chan struct{} // Closed when the act has come.
+	letGo chan struct{}
+}
+
+// Act is Acts'.
+func (s *stalled) Act(a *engine.Act) error {
+	if a.What == s.what {
+		s.once.Do(func() {
+			close(s.at)
+			<-s.letGo
+		})
+	}
+	return s.Engine.Act(a)
+}
+
+// TestNobodyProposesOtherwiseUnderAnApproval: what is approved is what then stands. While an
+// approval is on its way into the journal no other proposal takes the place of the approved
+// one, to be wiped out by it.
+func TestNobodyProposesOtherwiseUnderAnApproval(t *testing.T) {
+	b := newBooth(t, t.TempDir())
+	s := &stalled{Engine: b.engine, what: "limit.approve", at: make(chan struct{}), letGo: make(chan struct{})}
+	options := newOptions(t, s, b.store, "people:\n  - {name: li, roles: [operator, approver], secret_file: li.key}\n"+
+		"  - {name: wang, roles: [operator, approver], secret_file: wang.key}\n")
+	options.Limits = b.engine
+	b.server.Close()
+	b.server = httptest.NewServer(New(options).server.Handler)
+	say := func(who, verb string, amount int) error {
+		var p LimitProposal
+		return b.person(who).Do("POST", "/admin/v1/limits/lanternbank/commercial/"+verb,
+			map[string]any{"change": "deposit", "amount_fen": amount, "evidence": "the bank's note of today"}, &p)
+	}
+	if err := say("li", "propose", 70); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := say("wang", "approve", 70); err != nil {
+			t.Errorf("approve: %v", err)
+		}
+	})
+	<-s.at
+	wg.Go(func() {
+		if err := say("li", "propose", 7); err != nil {
+			t.Errorf("propose otherwise: %v", err)
+		}
+	})
+	time.Sleep(100 * time.Millisecond)
+	close(s.letGo)
+	wg.Wait()
+	time.Sleep(2 * time.Millisecond)
+	if err := say("wang", "approve", 7); err != nil {
+		t.Errorf("the later proposal: %v", err)
+	}
+	var told []string
+	for _, a := range b.acts() {
+		if strings.HasPrefix(a.What, "limit.") && a.Refused == "" {
+			told = append(told, a.What)
+		}
+	}
+	if want := "limit.propose limit.approve limit.propose limit.approve"; strings.Join(told, " ") != want {
+		t.Errorf("the journal has %q, want %q", told, want)
+	}
+}
+
 // TestEveryRefusalOfAnEntryHasItsWord: what the engine can refuse of an entry is told by a
 // code of its own, with a status.
 func TestEveryRefusalOfAnEntryHasItsWord(t *testing.T) {

@@ -103,6 +103,8 @@ func (c *call) proposal(id payment.ID) (*Proposal, error) {
 
 // proposeOutcome keeps one person's word on a payment.
 func proposeOutcome(c *call, a *engine.Act) (any, error) {
+	c.deciding.Lock()
+	defer c.deciding.Unlock()
 	var p Proposal
 	id, err := c.handed(a, &p)
 	if err != nil {

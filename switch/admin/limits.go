@@ -103,6 +103,8 @@ func (c *call) limit(a *engine.Act, p *LimitProposal) (ledger.Side, error) {
 
 // proposeLimit keeps one person's word on a limit.
 func proposeLimit(c *call, a *engine.Act) (any, error) {
+	c.deciding.Lock()
+	defer c.deciding.Unlock()
 	var p LimitProposal
 	side, err := c.limit(a, &p)
 	if err != nil {

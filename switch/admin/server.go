@@ -52,7 +52,7 @@ type Server struct {
 	server    http.Server
 	mu        sync.Mutex
 	seen      map[string]time.Time // Signatures of the last window: each is taken once.
-	deciding  sync.Mutex           // Two people do not decide at once.
+	deciding  sync.Mutex           // Nobody decides while another does, or proposes otherwise.
 	replays   chan struct{}        // A place for the one replay at a time.
 	histories chan struct{}        // And for the one who reads an account's history.
 	repairs   repairing
