@@ -40,11 +40,19 @@ type CapChange struct {
 	Cap  payment.Fen
 }
 
+// actBytesMax bounds an act: with it a block must not become one that the journal refuses,
+// which would stop the shard.
+const actBytesMax = 12 << 20
+
 // Act writes a down and returns when it is durable. The error is a *payment.Refusal; it
-// is then not known whether the act was written. Start must have been called.
+// is then not known whether the act was written, but for BodyTooLarge, where it was not.
+// Start must have been called.
 func (e *Engine) Act(a *Act) error {
 	if refusal := e.accepting(); refusal != nil {
 		return refusal
+	}
+	if a.size() > actBytesMax {
+		return &payment.Refusal{Failure: payment.BodyTooLarge}
 	}
 	c := e.borrow()
 	e.inbox.put(input{event: event{kind: eventAct, calls: c}, act: a})
@@ -55,6 +63,9 @@ func (e *Engine) Act(a *Act) error {
 // act puts an act into the block at hand. Its caller is answered when that is durable.
 func (w *writer) act(in *input) {
 	a := in.act
+	if len(w.batch.bodies)+a.size() > actBytesMax {
+		w.flush()
+	}
 	if failure := w.core.book.Draw(a.Postings); failure != payment.NoFailure {
 		in.calls.refusal = failure
 		w.batch.replies = append(w.batch.replies, in.calls)
@@ -71,6 +82,15 @@ func (w *writer) act(in *input) {
 	if len(w.batch.records) >= w.options.Limits.BlockRecordsMax {
 		w.flush()
 	}
+}
+
+// size is about how many bytes a takes in the journal.
+func (a *Act) size() int {
+	size := len(a.Who) + len(a.What) + len(a.Subject) + len(a.Refused) + len(a.Detail) + len(a.Key) + len(a.State)
+	for i := range a.Postings {
+		size += len(a.Postings[i].Account) + len(a.Postings[i].Currency) + binary.MaxVarintLen64
+	}
+	return size
 }
 
 // enter does to the book what the act says.

@@ -1,11 +1,16 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/zap"
 
 	"tongma/switch/journal"
 	"tongma/switch/ledger"
@@ -70,6 +75,48 @@ func TestActsAreKeptWithTheirState(t *testing.T) {
 			t.Errorf("after the stop: %v, want shutting_down", err)
 		}
 	})
+}
+
+// An act larger than a block may be is refused and changes nothing; large ones that come
+// together do not make one block. Neither stops the shard.
+func TestLargeActsDoNotStopTheShard(t *testing.T) {
+	options := journal.DefaultOptions()
+	options.Directory = t.TempDir()
+	store, err := journal.Open(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := Open(Options{Limits: DefaultLimits(), Plans: map[string]Plan{"": DefaultPlan()},
+		Log: store, View: store, Snapshots: store, Sender: &echo{}, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := func(key string, size int) error {
+		return e.Act(&Act{Time: time.Now(), Who: "li", What: "window.seal", Key: key, State: make([]byte, size)})
+	}
+	var wg sync.WaitGroup
+	for i := range 4 { // They wait for the writer, which starts after them.
+		wg.Go(func() {
+			if err := large(fmt.Sprint("seal/", i), 6<<20); err != nil {
+				t.Errorf("an act of 6 MiB: %v", err)
+			}
+		})
+	}
+	time.Sleep(20 * time.Millisecond)
+	e.Start()
+	wg.Wait()
+	if err := large("seal/more", 17<<20); failureOf(err) != payment.BodyTooLarge {
+		t.Errorf("an act of 17 MiB: %v", err)
+	}
+	if state, err := e.State("seal/more"); err != nil || state != nil {
+		t.Errorf("it left %d bytes, %v", len(state), err)
+	}
+	if err := large("seal/less", 1); err != nil {
+		t.Errorf("an act after it: %v", err)
+	}
+	if err := errors.Join(e.Stop(t.Context()), store.Close()); err != nil {
+		t.Error(err)
+	}
 }
 
 // Intents of the versions before, which kept no reason, and no shape of the code, are still
