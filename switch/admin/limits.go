@@ -135,8 +135,12 @@ func approveLimit(c *call, a *engine.Act) (any, error) {
 	p.apply(&done, side)
 	if err := c.options.Acts.Act(&done); err != nil {
 		var refusal *payment.Refusal
-		if errors.As(err, &refusal) && refusal.Failure == payment.LiquidityShort {
+		errors.As(err, &refusal)
+		switch {
+		case refusal != nil && refusal.Failure == payment.LiquidityShort:
 			return nil, c.options.Tables.refused(a, &Refusal{DepositShort, "so much of the deposit is not there, or payments need it"})
+		case refusal != nil && refusal.Failure == payment.AmountInvalid:
+			return nil, c.options.Tables.refused(a, &Refusal{BodyInvalid, fmt.Sprintf("the deposit would be above %d fen", amountFenMax)})
 		}
 		return nil, &Refusal{JournalRefused, err.Error()}
 	}

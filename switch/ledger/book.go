@@ -172,15 +172,21 @@ func (b *Book) SetCap(key Side, limit payment.Fen) {
 	s.Cap, s.Limited = limit, true
 }
 
-// Draw refuses lines that would take more of a deposit than is there and not needed:
-// LiquidityShort. It enters nothing.
+// Draw refuses lines that would take more of a deposit than is there and not needed,
+// LiquidityShort, or would make one larger than any can be, AmountInvalid. It enters nothing.
 func (b *Book) Draw(lines []payment.Posting) payment.Failure {
 	for i := range lines {
 		a, err := ParseAccount(lines[i].Account)
-		if err != nil || a.Purpose != Deposit || lines[i].Amount >= 0 {
+		if err != nil || a.Purpose != Deposit {
 			continue
 		}
 		s := b.Standing(Side{a.Owner, a.Medium})
+		if lines[i].Amount >= 0 {
+			if lines[i].Amount > capMax-s.Deposit {
+				return payment.AmountInvalid
+			}
+			continue
+		}
 		if s.Deposit+lines[i].Amount < 0 || s.Limited && s.Available()+lines[i].Amount < 0 {
 			return payment.LiquidityShort
 		}

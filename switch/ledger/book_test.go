@@ -41,6 +41,23 @@ func lines(b *Book, p, original *payment.Payment) []string {
 	return list
 }
 
+// TestDepositsHaveAnEnd: deposits add up to no more than what sums are safe with, however
+// often one is made.
+func TestDepositsHaveAnEnd(t *testing.T) {
+	b := New(DefaultLimits(), nil)
+	deposit := []payment.Posting{{Account: "deposit/commercial/bank", Amount: 1e17, Currency: Currency},
+		{Account: "reserve/commercial/switch", Amount: -1e17, Currency: Currency}}
+	if failure := b.Draw(deposit); failure != payment.NoFailure {
+		t.Error(failure.Code())
+	}
+	if err := b.Post(deposit); err != nil {
+		t.Fatal(err)
+	}
+	if failure := b.Draw(deposit); failure != payment.AmountInvalid {
+		t.Errorf("the same again: %q", failure.Code())
+	}
+}
+
 func TestPostings(t *testing.T) {
 	f := func(p, original *payment.Payment, want ...string) {
 		t.Helper()
