@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -301,6 +302,44 @@ func TestFullDiskRefusesBeforeIntent(t *testing.T) {
 			t.Errorf("with room again: %v", err)
 		}
 		stop(t, e)
+	})
+}
+
+// slowSaves takes its time to save a snapshot.
+type slowSaves struct {
+	*memory
+	begun, done atomic.Int32
+}
+
+// Save is Snapshots'.
+func (s *slowSaves) Save(sequence uint64, state []byte) error {
+	s.begun.Add(1)
+	time.Sleep(time.Minute)
+	s.done.Add(1)
+	return s.memory.Save(sequence, state)
+}
+
+// The journal may be closed when Stop returns: no snapshot is being written any more.
+func TestStopWaitsForTheSnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &slowSaves{memory: newMemory()}
+		options := DefaultLimits()
+		options.SnapshotBlocks = 1
+		sender := &echo{answer: approve}
+		e, err := Open(Options{Limits: options, Plans: map[string]Plan{"": DefaultPlan()},
+			Log: log, View: log, Snapshots: log, Sender: sender, Logger: zap.NewNop()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sender.engine = e
+		e.Start()
+		if _, err := e.Submit(debit("r1", 1)); err != nil {
+			t.Fatal(err)
+		}
+		stop(t, e)
+		if begun, done := log.begun.Load(), log.done.Load(); begun == 0 || begun != done {
+			t.Errorf("of %d snapshots %d were written when Stop returned", begun, done)
+		}
 	})
 }
 

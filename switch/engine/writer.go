@@ -78,6 +78,7 @@ func (w *writer) run() {
 	close(w.appends)
 	<-committed
 	w.turnAway()
+	w.snapshotting <- struct{}{} // Who waits for the end closes the journal, which a snapshot is being written to.
 	close(w.idle)
 }
 
