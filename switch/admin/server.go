@@ -50,6 +50,7 @@ type Options struct {
 type Server struct {
 	options   Options
 	server    http.Server
+	began     time.Time // What was signed before is refused: nobody remembers whether it was taken.
 	mu        sync.Mutex
 	seen      map[string]time.Time // Signatures of the last window: each is taken once.
 	deciding  sync.Mutex           // Nobody decides while another does, or proposes otherwise.
@@ -60,7 +61,7 @@ type Server struct {
 
 // New makes a server; Serve sets it going.
 func New(options Options) *Server {
-	s := &Server{options: options, seen: map[string]time.Time{}, replays: make(chan struct{}, 1), histories: make(chan struct{}, 1),
+	s := &Server{options: options, began: time.Now().Truncate(time.Millisecond), seen: map[string]time.Time{}, replays: make(chan struct{}, 1), histories: make(chan struct{}, 1),
 		repairs: repairing{at: map[string]struct{}{}}}
 	mux := http.NewServeMux()
 	for _, op := range operations {
@@ -178,8 +179,12 @@ func (c *call) authenticate() *Refusal {
 		return &Refusal{Code: SignatureInvalid}
 	}
 	ms, err := strconv.ParseInt(sent, 10, 64)
-	if age := c.now.Sub(time.UnixMilli(ms)).Abs(); err != nil || age > requestWindow {
+	signed := time.UnixMilli(ms)
+	if age := c.now.Sub(signed).Abs(); err != nil || age > requestWindow {
 		return &Refusal{Code: TimeOutsideWindow}
+	}
+	if signed.Before(c.began) {
+		return &Refusal{TimeOutsideWindow, "signed before this start of the switch"}
 	}
 	c.person = person
 	return c.once(signature)
