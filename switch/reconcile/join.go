@@ -24,8 +24,8 @@ type worker struct {
 
 	keyText []byte
 	parsers [2][]*parser
-	lines   [2][]byte // Memory of line.
-	line    [2][]byte // The lines of rows.
+	near    [2]near
+	line    [2][]byte // The lines of rows, within near.
 	rows    [2]row
 
 	loaded  [2][][]entry
@@ -373,12 +373,9 @@ func (w *worker) pair(rule *Rule, left, right int64) error {
 // read parses the row at position again, into rows[side].
 func (w *worker) read(side int, position int64) error {
 	s := w.job.sources[side]
-	line, err := s.lineInto(w.lines[side][:cap(w.lines[side])], position)
+	line, err := s.lineNear(&w.near[side], position)
 	if err != nil {
 		return fmt.Errorf("reconcile: cannot read side %s again: %w", s.name, err)
-	}
-	if cap(line) > cap(w.lines[side]) {
-		w.lines[side] = line
 	}
 	if w.parsers[side] == nil {
 		w.parsers[side] = s.parsers()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -262,25 +263,49 @@ func (s *source) bytes() int64 {
 
 // line reads the line at position, without its line feed, into memory of its own.
 func (s *source) line(position int64) ([]byte, error) {
-	return s.lineInto(nil, position)
+	return s.lineNear(&near{}, position)
 }
 
-// lineInto is line with memory that is used again.
-func (s *source) lineInto(text []byte, position int64) ([]byte, error) {
-	p := &s.parts[s.part(position)]
-	for size := 512; ; size *= 8 {
-		if cap(text) < size {
-			text = make([]byte, size)
+// near is the stretch of a side's files that was read last: most rows are read again in
+// their order, and then one read serves many. It belongs to one goroutine.
+type near struct {
+	at   int64 // Position of its first byte.
+	text []byte
+}
+
+// Bytes that are read at once: for a row that stands alone, and for one that goes on where
+// the row before it stood.
+const (
+	aloneBytes = 512
+	nearBytes  = 32 << 10
+)
+
+// lineNear is line with memory that is used again: the line is valid until the next call.
+func (s *source) lineNear(n *near, position int64) ([]byte, error) {
+	size := aloneBytes
+	if skip := position - n.at; skip >= 0 && skip < int64(len(n.text)) {
+		rest := n.text[skip:]
+		if end := bytes.IndexByte(rest, '\n'); end >= 0 {
+			return rest[:end], nil
 		}
-		n, err := p.file.ReadAt(text[:size], position-p.base)
+		size = nearBytes
+	} else if skip >= 0 && skip < int64(len(n.text)+aloneBytes) {
+		size = nearBytes
+	}
+	p := &s.parts[s.part(position)]
+	for ; ; size *= 8 {
+		size = int(min(int64(size), p.base+p.size-position))
+		n.at, n.text = position, slices.Grow(n.text[:0], size)[:size]
+		read, err := p.file.ReadAt(n.text, position-p.base)
+		n.text = n.text[:read]
 		if err != nil && err != io.EOF {
 			return nil, err
 		}
-		if end := bytes.IndexByte(text[:n], '\n'); end >= 0 {
-			return text[:end], nil
+		if end := bytes.IndexByte(n.text, '\n'); end >= 0 {
+			return n.text[:end], nil
 		}
-		if n < size || size > lineBytesMax {
-			return text[:n], nil
+		if read < size || position+int64(size) == p.base+p.size || size > lineBytesMax {
+			return n.text, nil
 		}
 	}
 }
