@@ -67,14 +67,12 @@ func (w *writer) act(in *input) {
 		w.flush()
 	}
 	if failure := w.core.book.Draw(a.Postings); failure != payment.NoFailure {
-		in.calls.refusal = failure
-		w.batch.replies = append(w.batch.replies, in.calls)
+		w.refuseCall(in.calls, failure)
 		return
 	}
 	if err := a.enter(w.core.book); err != nil {
 		w.options.Logger.Error("engine: an act's postings are refused", zap.String("act", a.What), zap.Error(err))
-		in.calls.refusal = payment.InternalError
-		w.batch.replies = append(w.batch.replies, in.calls)
+		w.refuseCall(in.calls, payment.InternalError)
 		return
 	}
 	w.keepAct(a)
@@ -110,8 +108,7 @@ func (w *writer) keepAct(a *Act) {
 	at := journal.Position{Sequence: w.tail + 1, Offset: uint32(len(b.records))}
 	from := len(b.bodies)
 	b.bodies = appendAct(b.bodies, a)
-	b.spans = append(b.spans, span{from, len(b.bodies)})
-	b.records = append(b.records, journal.Record{Kind: uint8(recordAct), Version: recordAct.version()})
+	b.record(recordAct, from)
 	b.updates = append(b.updates, journal.Update{Key: actKey(at)})
 	if a.Key != "" {
 		b.updates = append(b.updates, journal.Update{Key: stateKey(a.Key), Value: a.State})

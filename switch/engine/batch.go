@@ -15,8 +15,7 @@ type batch struct {
 	// come to the store nearly in the order of their keys, where it need not search anew
 	// for the place of each.
 	requests []journal.Update
-	spans    []span // Where each record's body lies in bodies.
-	bodies   []byte
+	bodies   []byte // What the bodies of records lie in.
 	text     []byte // What keys and values of updates lie in.
 	ops      []*payment.Operation
 	replies  []*call
@@ -27,10 +26,15 @@ type batch struct {
 	reached  chan struct{} // Closed by the appender; such a batch is empty and ends there.
 }
 
-type span struct{ from, to int }
-
 func (b *batch) empty() bool {
 	return len(b.records) == 0 && len(b.ops) == 0 && len(b.replies) == 0
+}
+
+// record is one more, whose body begins in bodies at from and ends where bodies ends now. It
+// stays as it is when bodies grows.
+func (b *batch) record(kind recordKind, from int) {
+	body := b.bodies[from:len(b.bodies):len(b.bodies)]
+	b.records = append(b.records, journal.Record{Kind: uint8(kind), Version: kind.version(), Body: body})
 }
 
 // update is the one whose key begins in text at from and whose value begins at value and ends
@@ -45,8 +49,7 @@ func (b *batch) reset() {
 	clear(b.requests)
 	clear(b.ops)
 	clear(b.replies)
-	b.records, b.spans = b.records[:0], b.spans[:0]
-	b.updates, b.requests, b.text = b.updates[:0], b.requests[:0], b.text[:0]
+	b.records, b.updates, b.requests, b.text = b.records[:0], b.updates[:0], b.requests[:0], b.text[:0]
 	b.bodies, b.ops, b.replies, b.owed = b.bodies[:0], b.ops[:0], b.replies[:0], b.owed[:0]
 	b.ticket, b.state = nil, nil
 }
@@ -68,9 +71,6 @@ func (w *writer) append() {
 }
 
 func (w *writer) store(b *batch) {
-	for i, s := range b.spans {
-		b.records[i].Body = b.bodies[s.from:s.to:s.to]
-	}
 	b.updates = append(b.updates, b.requests...)
 	ticket, err := w.options.Log.Append(b.expect, b.records, b.updates)
 	if err != nil {

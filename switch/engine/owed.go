@@ -57,8 +57,7 @@ func (w *writer) told(in *input) {
 	from := len(b.bodies)
 	b.bodies = appendString(b.bodies, string(p.ID))
 	b.bodies = appendTold(b.bodies, p.Institution, in.owed.at)
-	b.spans = append(b.spans, span{from, len(b.bodies)})
-	b.records = append(b.records, journal.Record{Kind: uint8(recordTold), Version: recordVersion})
+	b.record(recordTold, from)
 	b.updates = append(b.updates, journal.Update{Key: owedKey(p.Institution, in.owed.at), Delete: true})
 	b.replies = append(b.replies, in.calls)
 	if len(b.records) >= w.options.Limits.BlockRecordsMax {

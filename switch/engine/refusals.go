@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"sync"
 	"time"
-
-	"tongma/switch/journal"
 )
 
 // refusals bounds how many refusals of a second are kept one by one. It stands before
@@ -40,8 +38,7 @@ func (w *writer) refuse(in *input) {
 	b := w.batch
 	from := len(b.bodies)
 	b.bodies = appendRefused(b.bodies, in.refused, in.suppressed)
-	b.spans = append(b.spans, span{from, len(b.bodies)})
-	b.records = append(b.records, journal.Record{Kind: uint8(recordRefused), Version: recordVersion})
+	b.record(recordRefused, from)
 	if len(b.records) >= w.options.Limits.BlockRecordsMax {
 		w.flush()
 	}

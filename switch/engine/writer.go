@@ -280,8 +280,7 @@ func (w *writer) collect(a *action) {
 		a.calls.payment = a.life.snapshot()
 		w.batch.replies = append(w.batch.replies, a.calls)
 	case actionRefuse:
-		a.calls.refusal = a.refusal
-		w.batch.replies = append(w.batch.replies, a.calls)
+		w.refuseCall(a.calls, a.refusal)
 	}
 }
 
@@ -299,8 +298,7 @@ func (w *writer) addRecord(a *action) {
 	at := journal.Position{Sequence: w.tail + 1, Offset: uint32(len(b.records))}
 	from := len(b.bodies)
 	b.bodies = appendRecord(b.bodies, a)
-	b.spans = append(b.spans, span{from, len(b.bodies)})
-	b.records = append(b.records, journal.Record{Kind: uint8(a.record), Version: a.record.version()})
+	b.record(a.record, from)
 	switch a.record {
 	case recordNote:
 		b.updates = append(b.updates, journal.Update{Key: noteKey(l.ID, at)})
