@@ -2,6 +2,7 @@ package payments
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -16,7 +17,8 @@ type floodSummary struct {
 	QuietP99     float64 `json:"quiet_p99_ms"`
 	FloodP50     float64 `json:"flood_p50_ms"`
 	FloodP99     float64 `json:"flood_p99_ms"`
-	P99Ratio     float64 `json:"p99_ratio"` // Median over rounds of with the flood over without.
+	P99Ratio     float64 `json:"p99_ratio"`        // With the flood over without, of all rounds' payments together.
+	MedianRatio  float64 `json:"p99_ratio_median"` // The median of the rounds' own ratios.
 	QueryP99     float64 `json:"query_p99_ms"`
 	Together     int     `json:"together"`
 	Rounds       int     `json:"rounds"`
@@ -33,36 +35,30 @@ func (c *course) flood() error {
 		return err
 	}
 	s := floodSummary{PaymentsPerS: c.rate, Rounds: c.rounds, Together: c.together}
-	var quiet50, quiet99, flood50, flood99, ratios, query99, asked []float64
+	var ratios, query99, asked []float64
+	quiets, unders := newHistogram(), newHistogram()
 	for round := range c.rounds {
-		quiet, err := c.steady()
-		if err != nil {
-			return err
+		var quiet, under, q *result
+		halves := []func() error{
+			func() (err error) { quiet, _, err = c.half(nil); return err },
+			func() (err error) { under, q, err = c.half(ids); return err },
 		}
-		questions := make(chan *result, 1)
-		failed := make(chan error, 1)
-		go func() {
-			r, err := c.askAbout(ids)
-			questions <- r
-			failed <- err
-		}()
-		under, err := c.steady()
-		q := <-questions
-		if fault := <-failed; err == nil {
-			err = fault
+		for i := range halves { // What comes first changes from round to round.
+			if err := halves[(i+round)%2](); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
-		quiet50, quiet99 = append(quiet50, quiet.at(50)), append(quiet99, quiet.at(99))
-		flood50, flood99 = append(flood50, under.at(50)), append(flood99, under.at(99))
+		quiets.Merge(quiet.latency)
+		unders.Merge(under.latency)
 		ratios, query99 = append(ratios, under.at(99)/quiet.at(99)), append(query99, q.at(99))
 		asked = append(asked, q.perSecond())
 		fmt.Printf("round %d   quiet p50 %.3f p99 %.3f ms   beside %.0f questions/s p50 %.3f p99 %.3f ms\n",
 			round+1, quiet.at(50), quiet.at(99), q.perSecond(), under.at(50), under.at(99))
 	}
-	s.QuietP50, s.QuietP99, s.FloodP50, s.FloodP99 = median(quiet50), median(quiet99), median(flood50), median(flood99)
-	s.P99Ratio, s.QueryP99, s.QueriesPerS = median(ratios), median(query99), median(asked)
+	quiet, under := &result{latency: quiets}, &result{latency: unders}
+	s.QuietP50, s.QuietP99, s.FloodP50, s.FloodP99 = quiet.at(50), quiet.at(99), under.at(50), under.at(99)
+	s.P99Ratio, s.MedianRatio = under.at(99)/quiet.at(99), median(ratios)
+	s.QueryP99, s.QueriesPerS = median(query99), median(asked)
 	fmt.Printf("\nincluded: what the payments' benchmark includes; each question and its answer sealed, %d questions in one\n"+
 		"write. Load, switch and institution share this machine's cores, so that the questions' own sender slows\n"+
 		"the payments too.\n\n", c.together)
@@ -73,9 +69,23 @@ func (c *course) flood() error {
 	return err
 }
 
-// steady sends payments at the rate for the time of the open loop.
-func (c *course) steady() (*result, error) {
-	return c.atSwitch(c.render(int(c.rate)*c.seconds)).open(c.clients, c.rate)
+// half sends payments at the rate for the time of the open loop, beside questions about ids
+// where there are any. All requests are made and signed before the first one leaves.
+func (c *course) half(ids []string) (payments, questions *result, err error) {
+	steady := c.atSwitch(c.render(int(c.rate) * c.seconds))
+	if ids == nil {
+		payments, err = steady.open(c.clients, c.rate)
+		return payments, nil, err
+	}
+	ask := c.questions(ids)
+	failed := make(chan error, 1)
+	go func() {
+		var err error
+		questions, err = ask.open(max(8, 64/c.together), float64(c.queries)/float64(c.together))
+		failed <- err
+	}()
+	payments, err = steady.open(c.clients, c.rate)
+	return payments, questions, errors.Join(err, <-failed)
 }
 
 // payFor makes n payments and returns their ids.
@@ -92,17 +102,16 @@ func (c *course) payFor(n int) ([]string, error) {
 	return ids, nil
 }
 
-// askAbout asks how the payments stand, in turn, at the rate of the questions, as many in one
-// write as o.together says.
-func (c *course) askAbout(ids []string) (*result, error) {
+// questions are those of one half, about the payments in turn, as many in one write as
+// o.together says.
+func (c *course) questions(ids []string) *load {
 	requests := make([][]byte, c.queries*c.seconds/c.together)
 	for i := range requests {
 		for n := range c.together {
 			requests[i] = append(requests[i], c.question(ids[(i*c.together+n)%len(ids)])...)
 		}
 	}
-	l := load{c.net.Switch.Address, requests, []byte(`"status":"approved"`), loadMax, c.together}
-	return l.open(max(8, 64/c.together), float64(c.queries)/float64(c.together))
+	return &load{c.net.Switch.Address, requests, []byte(`"status":"approved"`), loadMax, c.together}
 }
 
 // question is one whole request about payment id.
