@@ -16,7 +16,18 @@ const (
 	splitBits    = 6
 	sampleRows   = 1024
 	setRowsCache = 1 << 19 // A larger set is split even if memory would hold it.
+	setRowsFew   = 1 << 17 // A set of so few rows is not worth splitting,
+	setRowsTimes = 4       // nor one of no more rows than so many sets have on average.
 )
+
+// fairRows is above how many rows a set is split so that all workers have a share of it.
+func (j *job) fairRows() int64 {
+	total := int64(0)
+	for number := range j.partitions {
+		total += j.partition(number).total()
+	}
+	return max(setRowsFew, setRowsTimes*total/int64(j.partitions))
+}
 
 // whichChild says where an entry goes when a set is split.
 type whichChild func(e *entry) int

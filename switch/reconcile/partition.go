@@ -10,6 +10,7 @@ import (
 // with all workers, then the heavy ones, each split over all workers.
 func (j *job) joinAll() error {
 	j.progress.begin("matching by "+j.plan.Rules[j.rule].Name, int64(j.partitions))
+	j.setRows = min(j.setRowsMax, j.fairRows())
 	var next atomic.Int64
 	var mu sync.Mutex
 	var heavy []int
