@@ -16,8 +16,8 @@ const (
 	splitBits    = 6
 	sampleRows   = 1024
 	setRowsCache = 1 << 19 // A larger set is split even if memory would hold it.
-	setRowsFew   = 1 << 17 // A set of so few rows is not worth splitting,
-	setRowsTimes = 4       // nor one of no more rows than so many sets have on average.
+	shareRowsFew = 1 << 17 // A set of so few rows is not worth sharing,
+	shareTimes   = 4       // nor one of no more rows than so many sets have on average.
 )
 
 // fairRows is above how many rows a set is split so that all workers have a share of it.
@@ -26,7 +26,7 @@ func (j *job) fairRows() int64 {
 	for number := range j.partitions {
 		total += j.partition(number).total()
 	}
-	return max(setRowsFew, setRowsTimes*total/int64(j.partitions))
+	return max(shareRowsFew, shareTimes*total/int64(j.partitions))
 }
 
 // whichChild says where an entry goes when a set is split.
@@ -94,7 +94,11 @@ func (by each) run(w *worker, children [][2]*spool, task func(w *worker, number 
 
 // heavy joins a set of any size.
 func (w *worker) heavy(s *set, level int, by each) error {
-	if s.total() <= w.job.setRows {
+	limit := w.job.setRows
+	if by.all {
+		limit = w.job.shareRows
+	}
+	if s.total() <= limit {
 		return w.join(s)
 	}
 	key, dominant, err := w.sample(s)

@@ -10,7 +10,7 @@ import (
 // with all workers, then the heavy ones, each split over all workers.
 func (j *job) joinAll() error {
 	j.progress.begin("matching by "+j.plan.Rules[j.rule].Name, int64(j.partitions))
-	j.setRows = min(j.setRowsMax, j.fairRows())
+	j.shareRows = min(j.setRows, j.fairRows())
 	var next atomic.Int64
 	var mu sync.Mutex
 	var heavy []int
@@ -32,7 +32,7 @@ func (j *job) joinAll() error {
 				return err
 			}
 			s := j.partition(number)
-			if s.total() > j.setRows {
+			if s.total() > j.shareRows {
 				mu.Lock()
 				heavy = append(heavy, number)
 				mu.Unlock()

@@ -91,8 +91,8 @@ type job struct {
 	seed         uint64
 	partitions   int
 	shift        uint
-	setRows      int64 // Above which a set is split, under the rule at hand.
-	setRowsMax   int64 // Above which memory or a cache wants it split.
+	setRows      int64 // Above which a set is split for memory or a cache.
+	shareRows    int64 // Above which one is split over all workers, under the rule at hand.
 	stretchBytes int64
 	directory    string
 	scratch      *Scratch   // Of a run without a work directory.
@@ -196,13 +196,13 @@ func (j *job) prepare(left, right *Side) error {
 		return err
 	}
 	threads := int64(j.options.Threads)
-	j.setRowsMax = max(4096, min(setRowsCache, j.options.Memory/16/threads/joinRowBytes))
+	j.setRows = max(4096, min(setRowsCache, j.options.Memory/16/threads/joinRowBytes))
 	chunks := max(j.options.Memory*15/16-fixedBytes, j.options.Memory/3) / threads / chunkBytes
 	most := int(max(1024, j.options.Memory/64/threads/findingBytes))
 	j.stretchBytes = min(stretchBytesMax, max(stretchBytesMin, bytesMax/stretches))
 	chunks = max(chunks, int64(j.partitions))
 	if t := j.options.tight; t != nil {
-		j.setRowsMax, chunks, most, j.stretchBytes = t.setRows, t.chunks, t.findings, t.stretchBytes
+		j.setRows, chunks, most, j.stretchBytes = t.setRows, t.chunks, t.findings, t.stretchBytes
 	}
 	if j.options.Work != "" {
 		chunks = max(chunks, 2*j.blockChunks())
