@@ -20,13 +20,18 @@ const (
 	shareTimes   = 4       // nor one of no more rows than so many sets have on average.
 )
 
-// fairRows is above how many rows a set is split so that all workers have a share of it.
+// fairRows is above how many rows a set is split so that all workers have a share of it. A
+// loose rule gives up a key that it cannot join in one set, so that under it only memory and
+// caches bound a set.
 func (j *job) fairRows() int64 {
+	if j.plan.Rules[j.rule].kind() != equalRule {
+		return j.setRows
+	}
 	total := int64(0)
 	for number := range j.partitions {
 		total += j.partition(number).total()
 	}
-	return max(shareRowsFew, shareTimes*total/int64(j.partitions))
+	return min(j.setRows, max(shareRowsFew, shareTimes*total/int64(j.partitions)))
 }
 
 // whichChild says where an entry goes when a set is split.

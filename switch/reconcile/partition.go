@@ -10,7 +10,7 @@ import (
 // with all workers, then the heavy ones, each split over all workers.
 func (j *job) joinAll() error {
 	j.progress.begin("matching by "+j.plan.Rules[j.rule].Name, int64(j.partitions))
-	j.shareRows = min(j.setRows, j.fairRows())
+	j.shareRows = j.fairRows()
 	var next atomic.Int64
 	var mu sync.Mutex
 	var heavy []int

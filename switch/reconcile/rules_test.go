@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // outcome lists every difference and match of a run over small texts, in order.
@@ -95,6 +96,29 @@ func TestLooseRulesSurviveSkew(t *testing.T) {
 	}
 	if sum.Ambiguous != 6000 || sum.Rules["near"].Rows != 1 || sum.Classes["short"].Rows != 3000 || sum.Classes["long"].Rows != 3000 {
 		t.Errorf("got %+v", sum)
+	}
+}
+
+// TestLooseKeyShared: how sets are shared between workers decides nothing: a key of more rows
+// than other sets have, and of fewer than memory bounds, meets its partners under a loose rule.
+func TestLooseKeyShared(t *testing.T) {
+	const rows = 80_000 // Of each side: together more than shareRowsFew, fewer than setRowsCache.
+	var left, right strings.Builder
+	left.WriteString(header)
+	right.WriteString(header)
+	for i := range rows {
+		moment := time.Date(2026, 11, 24, 0, 0, i, 0, time.UTC).Format("20060102150405")
+		fmt.Fprintf(&left, "L%d,7,0,156,S,%s,M\n", i, moment)
+		fmt.Fprintf(&right, "R%d,7,0,156,S,%s,M\n", i, moment)
+	}
+	plan := planOf(t, "rules: [{name: id, key: [id]}, {name: near, key: [amount], window: 1s}]\n")
+	sum, err := Run(t.Context(), side(t, "left", left.String()), side(t, "right", right.String()), plan,
+		Options{Threads: 2}, func(*Discrepancy) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Ambiguous != 0 || sum.Rules["near"].Rows != rows || !sum.Clean() {
+		t.Errorf("got %d ambiguous rows, rules %v, classes %v", sum.Ambiguous, sum.Rules, sum.Classes)
 	}
 }
 
