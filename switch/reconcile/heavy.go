@@ -34,8 +34,9 @@ func (j *job) fairRows() int64 {
 	return min(j.setRows, max(shareRowsFew, shareTimes*total/int64(j.partitions)))
 }
 
-// whichChild says where an entry goes when a set is split.
-type whichChild func(e *entry) int
+// whichChild says where an entry goes when a set is split. It takes a copy: the address of one
+// would cost every row a place on the heap.
+type whichChild func(e entry) int
 
 // split spreads a set, in order of position: one side after the other, or both at once
 // where all workers are free for it. Its strands are consumed.
@@ -54,7 +55,7 @@ func (w *worker) split(s *set, which whichChild, by each) ([][2]*spool, error) {
 		for _, strand := range s.sides[side] {
 			strand.owner = arenas[side]
 		}
-		return merge(s.sides[side], func(e entry) error { return children[which(&e)][side].add(e) })
+		return merge(s.sides[side], func(e entry) error { return children[which(e)][side].add(e) })
 	}
 	if arenas[0] == arenas[1] {
 		return children, errors.Join(spread(0), spread(1))
@@ -114,7 +115,7 @@ func (w *worker) heavy(s *set, level int, by each) error {
 		return w.dominated(s, key, level, by)
 	}
 	shift := uint(56 - splitBits*(level+1))
-	children, err := w.split(s, func(e *entry) int { return int(e.key()>>shift) & (splitWays - 1) }, by)
+	children, err := w.split(s, func(e entry) int { return int(e.key()>>shift) & (splitWays - 1) }, by)
 	if err != nil {
 		return err
 	}
@@ -153,7 +154,7 @@ func (w *worker) sample(s *set) (key uint64, dominant bool, err error) {
 
 // dominated joins a set of which one key makes up the most.
 func (w *worker) dominated(s *set, key uint64, level int, by each) error {
-	children, err := w.split(s, func(e *entry) int {
+	children, err := w.split(s, func(e entry) int {
 		if e.key() != key {
 			return 0
 		}
@@ -308,7 +309,7 @@ func (w *worker) pairSurplus(s *set, rest [2]*spool, n int64) error {
 // surplusOfMany splits by further bits of the content.
 func (w *worker) surplusOfMany(s *set, rest [2]*spool, level int) error {
 	shift := uint(splitBits * level)
-	children, err := w.split(s, func(e *entry) int { return int(e.value()>>shift) & (splitWays - 1) }, each{})
+	children, err := w.split(s, func(e entry) int { return int(e.value()>>shift) & (splitWays - 1) }, each{})
 	if err != nil {
 		return err
 	}
