@@ -20,20 +20,21 @@ func blockKey(sequence uint64) []byte {
 // Append is Log's: one batch holds the block and the view's updates; its write-ahead log
 // entry is synced once for all of them.
 func (s *Store) Append(expect uint64, records []Record, updates []Update) (Ticket, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.failed != nil {
-		return nil, s.failed
+	s.appending.Lock()
+	defer s.appending.Unlock()
+	if err := s.failure(); err != nil {
+		return nil, err
 	}
-	if expect != s.tail {
-		return nil, fmt.Errorf("journal: %w: the log ends at %d, not at %d", ErrFenced, s.tail, expect)
+	tail, hash := s.Tail()
+	if expect != tail {
+		return nil, fmt.Errorf("journal: %w: the log ends at %d, not at %d", ErrFenced, tail, expect)
 	}
 	if size := recordsSize(records); size > s.options.BlockBytesMax {
 		return nil, fmt.Errorf("journal: %w: records of %d bytes, limit %d", ErrTooLarge, size, s.options.BlockBytesMax)
 	}
 	block := Block{
 		Shard: s.options.Shard, Epoch: s.epoch, Sequence: expect + 1,
-		Time: time.Now().UTC(), Previous: s.hash,
+		Time: time.Now().UTC(), Previous: hash,
 	}
 	data := s.encoder.encode(&block, records)
 	batch := s.db.NewBatchWithSize(len(data) + updatesSize(updates) + 64)
@@ -50,7 +51,9 @@ func (s *Store) Append(expect uint64, records []Record, updates []Update) (Ticke
 	if err := guard(func() error { return s.db.ApplyNoSyncWait(batch, pebble.Sync) }); err != nil {
 		return nil, s.fail(err)
 	}
+	s.mu.Lock()
 	s.tail, s.hash = block.Sequence, block.Hash
+	s.mu.Unlock()
 	return &ticket{store: s, batch: batch, sequence: block.Sequence}, nil
 }
 
@@ -72,8 +75,6 @@ func (s *Store) set(key, value []byte) error {
 	if err == nil {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return s.fail(err)
 }
 
@@ -105,15 +106,22 @@ func stageUpdates(batch *pebble.Batch, updates []Update) error {
 	return nil
 }
 
-// fail closes the log for good: the append may have been stored. s.mu is held.
+// fail closes the log for good: the append may have been stored. The first reason stays.
 func (s *Store) fail(err error) error {
-	if s.failed == nil && strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
+	if strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
 		err = fmt.Errorf("%w: %w", ErrDiskFull, err) // Pebble keeps the text of the cause alone.
 	}
-	if s.failed == nil {
-		s.failed = fmt.Errorf("journal: %w: %w", ErrAppendFailed, err)
+	err = fmt.Errorf("journal: %w: %w", ErrAppendFailed, err)
+	s.failed.CompareAndSwap(nil, &err)
+	return s.failure()
+}
+
+// failure is why the log accepts nothing more; nil while it does.
+func (s *Store) failure() error {
+	if failed := s.failed.Load(); failed != nil {
+		return *failed
 	}
-	return s.failed
+	return nil
 }
 
 // ticket is one append on its way to the disk.
@@ -131,13 +139,20 @@ func (t *ticket) Wait() error {
 		err := t.batch.SyncWait()
 		err = errors.Join(err, t.batch.Close())
 		t.batch = nil
-		t.store.mu.Lock()
-		defer t.store.mu.Unlock()
 		if err != nil {
 			t.err = t.store.fail(err)
 			return
 		}
-		t.store.durable = max(t.store.durable, t.sequence)
+		t.store.reached(t.sequence)
 	})
 	return t.err
+}
+
+// reached notes that the blocks up to sequence are durable.
+func (s *Store) reached(sequence uint64) {
+	for durable := s.durable.Load(); durable < sequence; durable = s.durable.Load() {
+		if s.durable.CompareAndSwap(durable, sequence) {
+			return
+		}
+	}
 }

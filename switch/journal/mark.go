@@ -21,9 +21,7 @@ func (s *Store) markPath() string { return filepath.Join(s.options.Directory, ma
 
 // writeMark replaces the mark by the newest durable sequence, if that has grown.
 func (s *Store) writeMark() error {
-	s.mu.Lock()
-	durable := s.durable
-	s.mu.Unlock()
+	durable := s.durable.Load()
 	if durable <= s.marked {
 		return nil
 	}

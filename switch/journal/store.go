@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -84,17 +85,19 @@ type Store struct {
 	db      *pebble.DB
 	epoch   uint64
 
-	mu       sync.Mutex // Guards what follows; Append alone writes it.
-	encoder  encoder
+	appending sync.Mutex // Held while a block is made; whoever only asks does not wait for that.
+	encoder   encoder
+
+	mu       sync.Mutex // Guards what follows, for an instant each time.
 	tail     uint64
 	hash     [32]byte
 	anchor   uint64 // Newest trimmed sequence; 0 where nothing was trimmed.
 	anchored [32]byte
-	failed   error
-	durable  uint64 // Newest sequence whose ticket was waited for.
-	marked   uint64 // What the mark says; the disk watcher's, and Close's after it.
 
+	durable   atomic.Uint64 // Newest sequence whose ticket was waited for.
+	marked    uint64        // What the mark says; the disk watcher's, and Close's after it.
 	settings  settings
+	failed    atomic.Pointer[error] // Set once: from then on nothing is accepted.
 	diskFault atomic.Pointer[error]
 	closing   chan struct{}
 	closed    sync.WaitGroup
@@ -156,7 +159,9 @@ func openFault(directory string, err error) error {
 }
 
 // pebbleOptions writes every choice out. The write-ahead log is where durability
-// happens; blocks and view reach the tables later, in the background.
+// happens; blocks and view reach the tables later, in the background. What is flushed is not
+// compressed: blocks are packed, the view's keys are cut to what they differ in, and whatever
+// is merged later is compressed then.
 func pebbleOptions(o *Options) *pebble.Options {
 	options := &pebble.Options{
 		FS:                          o.FS,
@@ -179,7 +184,27 @@ func pebbleOptions(o *Options) *pebble.Options {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		options.Levels[i].BlockSize = 32 << 10
 	}
+	options.Levels[0].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
+	for i := 1; i < len(options.Levels); i++ {
+		options.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.SnappyCompression }
+	}
+	options.Experimental.SpanPolicyFunc = span
 	return options
+}
+
+// span ends a table where a key-space of the store or of the view ends. Blocks only ever
+// follow blocks, and most keys of the view those of their kind: a table of one kind alone
+// goes down the levels without being merged with the ones before it.
+func span(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
+	switch {
+	case len(start) == 0:
+		end = []byte{1}
+	case start[0] == spaceView && len(start) > 1 && start[1] < 0xff:
+		end = []byte{spaceView, start[1] + 1}
+	default:
+		end = []byte{start[0] + 1} // No key-space is 0xff.
+	}
+	return policy, end, nil
 }
 
 // begin reads what the store says of itself and starts a new epoch.
@@ -362,7 +387,5 @@ func (s *Store) Accepting() error {
 	if fault := s.diskFault.Load(); fault != nil {
 		return *fault
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.failed
+	return s.failure()
 }
