@@ -120,7 +120,7 @@ func Open(o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{options: o, closing: make(chan struct{})}
-	keeping := &keepingFS{FS: o.FS}
+	keeping := &keepingFS{FS: &runwayFS{o.FS}}
 	o.FS = keeping
 	if !o.ReadOnly {
 		o.FS = vfs.OnDiskFull(o.FS, s.dropBallast)
