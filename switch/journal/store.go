@@ -160,8 +160,8 @@ func openFault(directory string, err error) error {
 
 // pebbleOptions writes every choice out. The write-ahead log is where durability
 // happens; blocks and view reach the tables later, in the background. What is flushed is not
-// compressed: blocks are packed, the view's keys are cut to what they differ in, and whatever
-// is merged later is compressed then.
+// compressed: blocks are packed, keys stand without what they share with the one before, and
+// whatever is merged later is compressed then.
 func pebbleOptions(o *Options) *pebble.Options {
 	options := &pebble.Options{
 		FS:                          o.FS,
