@@ -143,16 +143,9 @@ func (t *ticket) Wait() error {
 			t.err = t.store.fail(err)
 			return
 		}
-		t.store.reached(t.sequence)
+		t.store.mu.Lock()
+		t.store.durable = max(t.store.durable, t.sequence)
+		t.store.mu.Unlock()
 	})
 	return t.err
-}
-
-// reached notes that the blocks up to sequence are durable.
-func (s *Store) reached(sequence uint64) {
-	for durable := s.durable.Load(); durable < sequence; durable = s.durable.Load() {
-		if s.durable.CompareAndSwap(durable, sequence) {
-			return
-		}
-	}
 }

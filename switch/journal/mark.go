@@ -21,7 +21,9 @@ func (s *Store) markPath() string { return filepath.Join(s.options.Directory, ma
 
 // writeMark replaces the mark by the newest durable sequence, if that has grown.
 func (s *Store) writeMark() error {
-	durable := s.durable.Load()
+	s.mu.Lock()
+	durable := s.durable
+	s.mu.Unlock()
 	if durable <= s.marked {
 		return nil
 	}

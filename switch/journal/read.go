@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,14 +11,19 @@ import (
 
 // bounds limits an iterator to the keys that begin with prefix.
 func bounds(prefix []byte) *pebble.IterOptions {
-	upper := append([]byte(nil), prefix...)
+	return &pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)}
+}
+
+// after is the first key beyond those that begin with prefix; nil where nothing is beyond.
+func after(prefix []byte) []byte {
+	upper := bytes.Clone(prefix)
 	for i := len(upper) - 1; i >= 0; i-- {
 		upper[i]++
 		if upper[i] != 0 {
-			return &pebble.IterOptions{LowerBound: prefix, UpperBound: upper[:i+1]}
+			return upper[:i+1]
 		}
 	}
-	return &pebble.IterOptions{LowerBound: prefix}
+	return nil
 }
 
 // Tail is Log's.

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -88,14 +89,14 @@ type Store struct {
 	appending sync.Mutex // Held while a block is made; whoever only asks does not wait for that.
 	encoder   encoder
 
-	mu       sync.Mutex // Guards what follows, for an instant each time.
+	mu       sync.Mutex // Guards what follows; only TrimBefore holds it for longer than an instant.
 	tail     uint64
 	hash     [32]byte
 	anchor   uint64 // Newest trimmed sequence; 0 where nothing was trimmed.
 	anchored [32]byte
+	durable  uint64 // Newest sequence whose ticket was waited for.
 
-	durable   atomic.Uint64 // Newest sequence whose ticket was waited for.
-	marked    uint64        // What the mark says; the disk watcher's, and Close's after it.
+	marked    uint64 // What the mark says; the disk watcher's, and Close's after it.
 	settings  settings
 	failed    atomic.Pointer[error] // Set once: from then on nothing is accepted.
 	diskFault atomic.Pointer[error]
@@ -183,11 +184,9 @@ func pebbleOptions(o *Options) *pebble.Options {
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		options.Levels[i].BlockSize = 32 << 10
-	}
-	options.Levels[0].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
-	for i := 1; i < len(options.Levels); i++ {
 		options.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.SnappyCompression }
 	}
+	options.Levels[0].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
 	options.Experimental.SpanPolicyFunc = span
 	return options
 }
@@ -196,15 +195,11 @@ func pebbleOptions(o *Options) *pebble.Options {
 // follow blocks, and most keys of the view those of their kind: a table of one kind alone
 // goes down the levels without being merged with the ones before it.
 func span(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
-	switch {
-	case len(start) == 0:
-		end = []byte{1}
-	case start[0] == spaceView && len(start) > 1 && start[1] < 0xff:
-		end = []byte{spaceView, start[1] + 1}
-	default:
-		end = []byte{start[0] + 1} // No key-space is 0xff.
+	length := 1
+	if bytes.HasPrefix(start, []byte{spaceView}) {
+		length = 2 // The view's own kinds of key.
 	}
-	return policy, end, nil
+	return policy, after(start[:min(length, len(start))]), nil
 }
 
 // begin reads what the store says of itself and starts a new epoch.

@@ -166,6 +166,21 @@ func TestOversizedBlockIsRefusedAndHarmless(t *testing.T) {
 	}
 }
 
+// newestLog reads the write-ahead log in place, and tells how much of it is written: zeros are
+// kept ahead.
+func newestLog(t *testing.T, place string) (name string, data []byte, written int) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(place, "*.log"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no write-ahead log in %s: %v", place, err)
+	}
+	name = files[len(files)-1]
+	if data, err = os.ReadFile(name); err != nil {
+		t.Fatal(err)
+	}
+	return name, data, len(bytes.TrimRight(data, "\x00"))
+}
+
 // A byte that flips in the write-ahead log makes Pebble read a shorter log: the mark
 // tells that it was longer.
 func TestDamagedWriteAheadLogIsRefused(t *testing.T) {
@@ -176,17 +191,9 @@ func TestDamagedWriteAheadLogIsRefused(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		files, err := filepath.Glob(filepath.Join(place, "*.log"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no write-ahead log in %s: %v", place, err)
-		}
-		data, err := os.ReadFile(files[len(files)-1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		written := len(bytes.TrimRight(data, "\x00")) // Zeros are kept ahead of the log.
+		name, data, written := newestLog(t, place)
 		data[written*percent/100] ^= 0x10
-		if err := os.WriteFile(files[len(files)-1], data, 0o600); err != nil {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if s, err := journal.Open(options(place)); err == nil {
