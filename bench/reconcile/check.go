@@ -3,7 +3,6 @@ package reconcile
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -31,10 +30,7 @@ func (b *bench) check() error {
 	if err := b.kill(threads); err != nil {
 		return err
 	}
-	if b.data.hot > 0 {
-		return nil
-	}
-	return b.heat(threads)
+	return b.heat()
 }
 
 // kill ends a run at a random moment and starts it again over the same work directory.
@@ -74,21 +70,17 @@ func (b *bench) kill(threads string) error {
 }
 
 // heat gives one id a fifth of all rows, in files of their own.
-func (b *bench) heat(threads string) error {
-	hot := *b
-	hot.data.hot, hot.digest = hotRows, ""
-	for _, name := range []string{b.left, b.right} {
-		if err := os.Remove(name); err != nil {
-			return err
-		}
-	}
-	var err error
-	if hot.truth, err = hot.data.write(b.left, b.right); err != nil {
+func (b *bench) heat() error {
+	if err := b.remove(); err != nil {
 		return err
 	}
-	run, err := hot.matcher("--memory", b.memory, "--threads", threads)
+	hot, err := b.variant("hot", b.data.rows, hotRows)
 	if err != nil {
-		return fmt.Errorf("hot id: %w", err)
+		return err
+	}
+	run, err := hot.once()
+	if err != nil {
+		return err
 	}
 	b.result.HotSeconds, b.result.HotCPU = run.seconds, run.cpu
 	fmt.Printf("one id on a fifth of the rows: %.2f s (%.2f times), %.2f of processors (%.2f times), %.0f MiB private at most\n",

@@ -87,7 +87,7 @@ func Run(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	b := &bench{data: data{*rows, mix(*seed), 0}, threads: *threads, rounds: max(*rounds, 1), memory: *memory, folder: *folder}
+	b := &bench{data: data{rows: *rows, seed: mix(*seed)}, threads: *threads, rounds: max(*rounds, 1), memory: *memory, folder: *folder}
 	b.result.Rows = *rows
 	if *hostile != 0 && *hostile < 1000 || *rows < 1000 {
 		return errors.New("bench: want -rows and -hostile of 1000 or more")
