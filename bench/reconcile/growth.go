@@ -11,16 +11,14 @@ import (
 	"strings"
 )
 
-// grown is what one size took, with ids of their own and with one id on a fifth of all
-// rows; the best of the rounds, and the median of what the hot id cost in each.
+// grown is what one size took: medians of the rounds.
 type grown struct {
 	Rows       uint64  `json:"rows"`
 	Seconds    float64 `json:"seconds"`
 	CPU        float64 `json:"cpu_seconds"`
-	PeakMiB    float64 `json:"peak_private_mib"`
-	HotSeconds float64 `json:"hot_seconds"`
-	HotCPU     float64 `json:"hot_cpu_seconds"`
-	HotTimes   float64 `json:"hot_times"`
+	PeakMiB    float64 `json:"peak_private_mib"` // Of all rounds.
+	HotSeconds float64 `json:"hot_seconds"`      // With one id on a fifth of all rows.
+	HotTimes   float64 `json:"hot_times"`        // Of a run without it, just before.
 }
 
 // hotRows is how many rows of a thousand the hot id has.
@@ -28,33 +26,72 @@ const hotRows = 200
 
 // grow times the matcher alone over files of several sizes. Wanted: each size within a
 // fifth of one straight line through nothing, and a hot id costs at most a quarter more.
+// What is compared is timed in turn, for a machine may be slower for some minutes.
 func (b *bench) grow(millions string) error {
-	var list []grown
+	var sizes []*bench
 	for word := range strings.SplitSeq(millions, ",") {
 		n, err := strconv.ParseFloat(word, 64)
 		if err != nil || n < 0.001 {
 			return fmt.Errorf("bench: -growth has %q, want millions of rows such as 1,5,10,50", word)
 		}
-		g, err := b.size(uint64(n * 1e6))
+		size, err := b.variant("plain-"+word, uint64(n*1e6), 0)
 		if err != nil {
 			return err
 		}
-		million := float64(g.Rows) / 1e6
-		fmt.Printf("%g million: %.2f s (%.3f a million), %.2f of processors (%.3f a million), %.0f MiB private; "+
-			"one id on a fifth: %.2f s, %.2f of processors, %.2f times in the median round\n", million,
-			g.Seconds, g.Seconds/million, g.CPU, g.CPU/million, g.PeakMiB, g.HotSeconds, g.HotCPU, g.HotTimes)
-		list = append(list, *g)
+		sizes = append(sizes, size)
+	}
+	list, err := b.sizes(sizes)
+	if err != nil {
+		return err
 	}
 	million, off := line(list, func(g grown) float64 { return g.Seconds })
 	cpu, offCPU := line(list, func(g grown) float64 { return g.CPU })
 	fmt.Printf("at %.3f s a million each size is within %.0f %%; at %.3f of processors within %.0f %%\n",
 		million, 100*off, cpu, 100*offCPU)
+	for i, size := range sizes {
+		if err := size.hot(&list[i]); err != nil {
+			return err
+		}
+	}
 	last, err := json.Marshal(map[string]any{"growth": list, "from_linear": off, "from_linear_cpu": offCPU})
 	if err != nil {
 		return err
 	}
 	fmt.Println(string(last))
 	return nil
+}
+
+// sizes times all sizes in each round, smaller ones several times so that each has a like
+// share of the round.
+func (b *bench) sizes(sizes []*bench) ([]grown, error) {
+	list := make([]grown, len(sizes))
+	seconds, cpu := make([][]float64, len(sizes)), make([][]float64, len(sizes))
+	for range b.rounds {
+		for i, size := range sizes {
+			for range size.repeats() {
+				run, err := size.once()
+				if err != nil {
+					return nil, err
+				}
+				seconds[i], cpu[i] = append(seconds[i], run.seconds), append(cpu[i], run.cpu)
+				list[i].PeakMiB = max(list[i].PeakMiB, run.peakMiB)
+			}
+		}
+	}
+	for i, size := range sizes {
+		g, million := &list[i], float64(size.data.rows)/1e6
+		g.Rows, g.Seconds, g.CPU = size.data.rows, median(seconds[i]), median(cpu[i])
+		fmt.Printf("%g million: %.2f s (%.3f a million), %.2f of processors (%.3f a million), %.0f MiB private, median of %d\n",
+			million, g.Seconds, g.Seconds/million, g.CPU, g.CPU/million, g.PeakMiB, len(seconds[i]))
+	}
+	return list, nil
+}
+
+// repeats is how often a round times these files: a run of a third of a second says less
+// than one of ten.
+func (b *bench) repeats() int {
+	const enough = 10_000_000
+	return int(max(1, min(enough/b.data.rows, 5)))
 }
 
 // line is the cost of a million rows from which no size is further than need be, and how far
@@ -69,38 +106,33 @@ func line(list []grown, seconds func(grown) float64) (million, off float64) {
 	return million, most/million - 1
 }
 
-// size writes files of their own, without and with a hot id, and reconciles them in turn:
-// a machine that is slower for a while is so for both. The digests must stay.
-func (b *bench) size(rows uint64) (*grown, error) {
-	plain, err := b.variant("plain", rows, 0)
+func median(list []float64) float64 {
+	slices.Sort(list)
+	return list[len(list)/2]
+}
+
+// hot writes files with a hot id beside those of b, times both in turn, and takes all away.
+func (b *bench) hot(g *grown) error {
+	hot, err := b.variant("hot", b.data.rows, hotRows)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	hot, err := b.variant("hot", rows, hotRows)
-	if err != nil {
-		return nil, err
-	}
-	g := &grown{Rows: rows}
-	var times []float64
-	for range b.rounds {
-		run, err := plain.once()
+	var seconds, times []float64
+	for range b.rounds * b.repeats() {
+		plain, err := b.once()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		hotRun, err := hot.once()
+		run, err := hot.once()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		best(&g.Seconds, run.seconds)
-		best(&g.CPU, run.cpu)
-		best(&g.HotSeconds, hotRun.seconds)
-		best(&g.HotCPU, hotRun.cpu)
-		g.PeakMiB = max(g.PeakMiB, run.peakMiB)
-		times = append(times, hotRun.seconds/run.seconds)
+		seconds, times = append(seconds, run.seconds), append(times, run.seconds/plain.seconds)
 	}
-	slices.Sort(times)
-	g.HotTimes = times[len(times)/2]
-	return g, errors.Join(plain.remove(), hot.remove())
+	g.HotSeconds, g.HotTimes = median(seconds), median(times)
+	fmt.Printf("%g million, one id on a fifth: %.2f s, %.2f times, median of %d pairs\n",
+		float64(g.Rows)/1e6, g.HotSeconds, g.HotTimes, len(times))
+	return errors.Join(b.remove(), hot.remove())
 }
 
 // variant is b over files of its own.
