@@ -207,7 +207,7 @@ func (w *worker) oneKey(rule *Rule, children [][2]*spool, by each) error {
 	err := by.run(w, children, func(w *worker, i int) error {
 		rest[i][0].arena, rest[i][1].arena = &w.arena, &w.arena
 		defer closeBoth(children[i])
-		return w.surplus(children[i], rest[i], 1)
+		return w.surplus(children[i], rest[i], 1) // Two levels' bits spread them over children.
 	})
 	if err != nil {
 		return err
@@ -306,9 +306,10 @@ func (w *worker) pairSurplus(s *set, rest [2]*spool, n int64) error {
 	return merge([]*strand{right}, rest[1].add)
 }
 
-// surplusOfMany splits by further bits of the content.
+// surplusOfMany splits by further bits of the content, from above: by the lowest ones rows
+// find their seats, and would find them all taken if they had those in common.
 func (w *worker) surplusOfMany(s *set, rest [2]*spool, level int) error {
-	shift := uint(splitBits * level)
+	shift := uint(64 - splitBits*(level+2))
 	children, err := w.split(s, func(e entry) int { return int(e.value()>>shift) & (splitWays - 1) }, each{})
 	if err != nil {
 		return err
