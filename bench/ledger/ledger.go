@@ -232,7 +232,7 @@ func (o *options) open(directory string) (*journal.Store, *engine.Engine, *ledge
 		return nil, nil, nil, err
 	}
 	limits := engine.DefaultLimits()
-	limits.BlockRecordsMax, limits.InFlightMax = 4096, 2*o.clients
+	limits.InFlightMax = 2 * o.clients
 	caps := ledger.DefaultLimits()
 	caps.DefaultCap = 1e15 // Binds, so that every hold is counted against it.
 	book := ledger.New(caps, nil)

@@ -46,47 +46,53 @@ func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1_000, 60_
 
 // closed sends the load from clients connections, each with one request in flight: the
 // next leaves when the answer has come.
-func (l *load) closed(clients int) (*result, error) {
-	return l.send(clients, func(int) time.Time { return time.Time{} })
-}
+func (l *load) closed(clients int) (*result, error) { return l.send(clients, 0) }
 
 // open sends the load at rate requests a second, whatever the answers do. A latency
 // counts from the instant at which the request was due, so that a stall is felt by
 // every request that it delays.
-func (l *load) open(clients int, rate float64) (*result, error) {
-	start := time.Now().Add(50 * time.Millisecond)
-	return l.send(clients, func(i int) time.Time {
-		return start.Add(time.Duration(float64(i) / rate * float64(time.Second)))
-	})
-}
+func (l *load) open(clients int, rate float64) (*result, error) { return l.send(clients, rate) }
 
-// send gives each connection the next request that is due, until none is left.
-func (l *load) send(clients int, due func(i int) time.Time) (*result, error) {
+// send gives each connection the next request, at a rate above zero when it is due, until
+// none is left. Time begins when all connections stand.
+func (l *load) send(clients int, rate float64) (*result, error) {
 	conns, err := l.dial(clients)
 	if err != nil {
 		return nil, err
 	}
-	var next atomic.Int64
+	s := &sending{load: l, rate: rate, took: make([]time.Duration, len(l.requests)), start: time.Now()}
 	parts := make([]*result, clients)
 	var wg sync.WaitGroup
-	start := time.Now()
 	for i, conn := range conns {
-		wg.Go(func() { parts[i] = l.work(conn, &next, due) })
+		wg.Go(func() { parts[i] = s.work(conn) })
 	}
 	wg.Wait()
-	total := &result{elapsed: time.Since(start), latency: newHistogram()}
+	total := &result{elapsed: time.Since(s.start), latency: newHistogram()}
 	for _, part := range parts {
 		total.done += part.done
 		total.failures += part.failures
-		total.latency.Merge(part.latency)
 		if total.first == nil {
 			total.first = part.first
+		}
+	}
+	for _, took := range s.took {
+		if took > 0 {
+			_ = total.latency.RecordValue(int64(took))
 		}
 	}
 	if total.failures > 0 {
 		return total, fmt.Errorf("%d of %d requests failed, the first: %w", total.failures, total.done, total.first)
 	}
 	return total, nil
+}
+
+// sending is a load on its way.
+type sending struct {
+	*load
+	rate  float64         // Requests a second; 0 for as fast as the answers come.
+	start time.Time       // When the first one is due.
+	next  atomic.Int64    // How many of the requests were taken.
+	took  []time.Duration // Of each request; 0 where it failed.
 }
 
 func (l *load) dial(clients int) ([]net.Conn, error) {
@@ -101,33 +107,33 @@ func (l *load) dial(clients int) ([]net.Conn, error) {
 	return conns, nil
 }
 
-func (l *load) work(conn net.Conn, next *atomic.Int64, due func(int) time.Time) *result {
+// work sends what it takes over one connection.
+func (s *sending) work(conn net.Conn) *result {
 	defer conn.Close()
-	r := &result{latency: newHistogram()}
+	r := &result{}
 	in := bufio.NewReaderSize(conn, 4096)
-	if err := conn.SetDeadline(time.Now().Add(l.timeout)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(s.timeout)); err != nil {
 		r.first, r.failures = err, 1
 		return r
 	}
 	for {
-		i := int(next.Add(1)) - 1
-		if i >= len(l.requests) {
+		i := int(s.next.Add(1)) - 1
+		if i >= len(s.requests) {
 			return r
 		}
-		began := due(i)
-		if began.IsZero() {
-			began = time.Now()
-		} else {
+		began := time.Now()
+		if s.rate > 0 {
+			began = s.start.Add(time.Duration(float64(i) / s.rate * float64(time.Second)))
 			time.Sleep(time.Until(began))
 		}
-		err := l.exchange(conn, in, l.requests[i])
-		r.done += max(1, l.together)
+		err := s.exchange(conn, in, s.requests[i])
+		r.done += max(1, s.together)
 		if err != nil {
 			r.failures++
 			r.first = err
 			return r
 		}
-		_ = r.latency.RecordValue(int64(time.Since(began)))
+		s.took[i] = time.Since(began)
 	}
 }
 
