@@ -7,18 +7,25 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// floodSummary is the last line of a run with -queries.
+// floodSummary is the last line of a run with -queries. Ratios of all rounds' payments
+// together; medians are those of the rounds' own ratios.
 type floodSummary struct {
 	PaymentsPerS float64 `json:"payments_per_s"`
 	QueriesPerS  float64 `json:"queries_per_s"`
 	QuietP50     float64 `json:"quiet_p50_ms"`
 	QuietP99     float64 `json:"quiet_p99_ms"`
-	FloodP50     float64 `json:"flood_p50_ms"`
+	SinkP50      float64 `json:"sink_p50_ms"` // Beside the same questions to the sink.
+	SinkP99      float64 `json:"sink_p99_ms"`
+	FloodP50     float64 `json:"flood_p50_ms"` // Beside them to the switch.
 	FloodP99     float64 `json:"flood_p99_ms"`
-	P99Ratio     float64 `json:"p99_ratio"`        // With the flood over without, of all rounds' payments together.
-	MedianRatio  float64 `json:"p99_ratio_median"` // The median of the rounds' own ratios.
+	P99Ratio     float64 `json:"p99_ratio"` // Flood over quiet.
+	MedianRatio  float64 `json:"p99_ratio_median"`
+	SinkRatio    float64 `json:"p99_ratio_sink"` // Flood over sink.
+	SinkMedian   float64 `json:"p99_ratio_sink_median"`
 	QueryP99     float64 `json:"query_p99_ms"`
 	Together     int     `json:"together"`
 	Rounds       int     `json:"rounds"`
@@ -27,41 +34,59 @@ type floodSummary struct {
 // askedAbout is how many payments the questions are about.
 const askedAbout = 100
 
-// flood sends payments at a steady rate, once quiet and once beside questions how payments
-// stand, in turn.
+// setting is one way in which payments are sent, and what came of it.
+type setting struct {
+	name      string
+	ask       bool
+	address   string // Of whoever is asked.
+	payments  *result
+	questions *result
+	latency   *hdrhistogram.Histogram // Of all rounds' payments.
+}
+
+// flood sends payments at a steady rate: quiet, beside questions how payments stand, and
+// beside the same questions to a sink, which tells what sending them costs on the cores
+// that all share.
 func (c *course) flood() error {
 	ids, err := c.payFor(askedAbout)
 	if err != nil {
 		return err
 	}
-	s := floodSummary{PaymentsPerS: c.rate, Rounds: c.rounds, Together: c.together}
-	var ratios, query99, asked []float64
-	quiets, unders := newHistogram(), newHistogram()
-	for round := range c.rounds {
-		var quiet, under, q *result
-		halves := []func() error{
-			func() (err error) { quiet, _, err = c.half(nil); return err },
-			func() (err error) { under, q, err = c.half(ids); return err },
-		}
-		for i := range halves { // What comes first changes from round to round.
-			if err := halves[(i+round)%2](); err != nil {
-				return err
-			}
-		}
-		quiets.Merge(quiet.latency)
-		unders.Merge(under.latency)
-		ratios, query99 = append(ratios, under.at(99)/quiet.at(99)), append(query99, q.at(99))
-		asked = append(asked, q.perSecond())
-		fmt.Printf("round %d   quiet p50 %.3f p99 %.3f ms   beside %.0f questions/s p50 %.3f p99 %.3f ms\n",
-			round+1, quiet.at(50), quiet.at(99), q.perSecond(), under.at(50), under.at(99))
+	quiet := &setting{name: "quiet", latency: newHistogram()}
+	sink := &setting{name: "sink", ask: true, address: c.sink.Address, latency: newHistogram()}
+	under := &setting{name: "switch", ask: true, address: c.net.Switch.Address, latency: newHistogram()}
+	settings := []*setting{quiet, sink, under}
+	if err := c.pay(quiet, nil); err != nil { // Memory that nobody touched yet is dear; not counted.
+		return err
 	}
-	quiet, under := &result{latency: quiets}, &result{latency: unders}
-	s.QuietP50, s.QuietP99, s.FloodP50, s.FloodP99 = quiet.at(50), quiet.at(99), under.at(50), under.at(99)
-	s.P99Ratio, s.MedianRatio = under.at(99)/quiet.at(99), median(ratios)
+	s := floodSummary{PaymentsPerS: c.rate, Rounds: c.rounds, Together: c.together}
+	var ratios, beside, query99, asked []float64
+	for round := range c.rounds {
+		for i := range settings { // What comes first changes from round to round.
+			now := settings[(i+round)%len(settings)]
+			if err := c.pay(now, ids); err != nil {
+				return fmt.Errorf("%s: %w", now.name, err)
+			}
+			now.latency.Merge(now.payments.latency)
+		}
+		ratios = append(ratios, under.payments.at(99)/quiet.payments.at(99))
+		beside = append(beside, under.payments.at(99)/sink.payments.at(99))
+		query99, asked = append(query99, under.questions.at(99)), append(asked, under.questions.perSecond())
+		fmt.Printf("round %d   quiet p50 %.3f p99 %.3f ms   %.0f questions/s to a sink p50 %.3f p99 %.3f ms   "+
+			"%.0f to the switch p50 %.3f p99 %.3f ms\n", round+1, quiet.payments.at(50), quiet.payments.at(99),
+			sink.questions.perSecond(), sink.payments.at(50), sink.payments.at(99),
+			under.questions.perSecond(), under.payments.at(50), under.payments.at(99))
+	}
+	all := func(s *setting) *result { return &result{latency: s.latency} }
+	s.QuietP50, s.QuietP99 = all(quiet).at(50), all(quiet).at(99)
+	s.SinkP50, s.SinkP99 = all(sink).at(50), all(sink).at(99)
+	s.FloodP50, s.FloodP99 = all(under).at(50), all(under).at(99)
+	s.P99Ratio, s.MedianRatio = s.FloodP99/s.QuietP99, median(ratios)
+	s.SinkRatio, s.SinkMedian = s.FloodP99/s.SinkP99, median(beside)
 	s.QueryP99, s.QueriesPerS = median(query99), median(asked)
 	fmt.Printf("\nincluded: what the payments' benchmark includes; each question and its answer sealed, %d questions in one\n"+
 		"write. Load, switch and institution share this machine's cores, so that the questions' own sender slows\n"+
-		"the payments too.\n\n", c.together)
+		"the payments too: as beside the sink, a bare server that reads each question and says \"approved\" at once.\n\n", c.together)
 	line, err := json.Marshal(s)
 	if err == nil {
 		fmt.Println(string(line))
@@ -69,23 +94,24 @@ func (c *course) flood() error {
 	return err
 }
 
-// half sends payments at the rate for the time of the open loop, beside questions about ids
-// where there are any. All requests are made and signed before the first one leaves.
-func (c *course) half(ids []string) (payments, questions *result, err error) {
+// pay sends payments at the rate for the time of the open loop, beside questions about ids
+// where the setting asks. All requests are made and signed before the first one leaves.
+func (c *course) pay(s *setting, ids []string) error {
 	steady := c.atSwitch(c.render(int(c.rate) * c.seconds))
-	if ids == nil {
-		payments, err = steady.open(c.clients, c.rate)
-		return payments, nil, err
+	var err error
+	if !s.ask {
+		s.payments, err = steady.open(c.clients, c.rate)
+		return err
 	}
-	ask := c.questions(ids)
+	ask := c.questions(s.address, ids)
 	failed := make(chan error, 1)
 	go func() {
 		var err error
-		questions, err = ask.open(max(8, 64/c.together), float64(c.queries)/float64(c.together))
+		s.questions, err = ask.open(max(8, 64/c.together), float64(c.queries)/float64(c.together))
 		failed <- err
 	}()
-	payments, err = steady.open(c.clients, c.rate)
-	return payments, questions, errors.Join(err, <-failed)
+	s.payments, err = steady.open(c.clients, c.rate)
+	return errors.Join(err, <-failed)
 }
 
 // payFor makes n payments and returns their ids.
@@ -102,16 +128,16 @@ func (c *course) payFor(n int) ([]string, error) {
 	return ids, nil
 }
 
-// questions are those of one half, about the payments in turn, as many in one write as
+// questions are those of one setting, about the payments in turn, as many in one write as
 // o.together says.
-func (c *course) questions(ids []string) *load {
+func (c *course) questions(address string, ids []string) *load {
 	requests := make([][]byte, c.queries*c.seconds/c.together)
 	for i := range requests {
 		for n := range c.together {
 			requests[i] = append(requests[i], c.question(ids[(i*c.together+n)%len(ids)])...)
 		}
 	}
-	return &load{c.net.Switch.Address, requests, []byte(`"status":"approved"`), loadMax, c.together}
+	return &load{address, requests, []byte(`"status":"approved"`), loadMax, c.together}
 }
 
 // question is one whole request about payment id.

@@ -1,6 +1,7 @@
 package payments
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -13,7 +14,7 @@ import (
 
 // serveProxy is the yardstick: a bare fasthttp proxy that parses nothing, checks
 // nothing and keeps nothing; it hands each request to the institution and the answer
-// back. It prints its address first and runs until it is told to end.
+// back.
 func serveProxy(target string) error {
 	client := &fasthttp.HostClient{
 		Addr:                          target,
@@ -26,12 +27,28 @@ func serveProxy(target string) error {
 		DisablePathNormalizing:        true,
 		MaxIdemponentCallAttempts:     1,
 	}
+	return serve(func(ctx *fasthttp.RequestCtx) {
+		if err := client.Do(&ctx.Request, &ctx.Response); err != nil {
+			ctx.Error(err.Error(), fasthttp.StatusBadGateway)
+		}
+	})
+}
+
+// serveSink answers every request at once with as much as the switch says of a payment; it
+// knows nothing and checks nothing.
+func serveSink() error {
+	body := append([]byte(`{"status":"approved","padding":"`), bytes.Repeat([]byte("x"), sinkBytes)...)
+	body = append(body, '"', '}')
+	return serve(func(ctx *fasthttp.RequestCtx) { ctx.Response.SetBodyRaw(body) })
+}
+
+// sinkBytes makes the sink's answers as long as the switch's, about.
+const sinkBytes = 400
+
+// serve prints its address first and runs until it is told to end.
+func serve(handler fasthttp.RequestHandler) error {
 	server := &fasthttp.Server{
-		Handler: func(ctx *fasthttp.RequestCtx) {
-			if err := client.Do(&ctx.Request, &ctx.Response); err != nil {
-				ctx.Error(err.Error(), fasthttp.StatusBadGateway)
-			}
-		},
+		Handler:                       handler,
 		NoDefaultServerHeader:         true,
 		NoDefaultDate:                 true,
 		DisableHeaderNamesNormalizing: true,

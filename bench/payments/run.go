@@ -64,6 +64,7 @@ func Run(args []string) error {
 	flags.Float64Var(&o.rate, "rate", 1000, "payments a second beside -queries")
 	flags.IntVar(&o.together, "together", 10, "questions that a caller sends in one write (HTTP pipelining) with -queries")
 	flags.StringVar(&o.proxy, "as-proxy", "", "be the proxy to this address (the benchmark starts itself so)")
+	sink := flags.Bool("as-sink", false, "be the sink (the benchmark starts itself so)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -73,14 +74,18 @@ func Run(args []string) error {
 	if o.proxy != "" {
 		return serveProxy(o.proxy)
 	}
+	if *sink {
+		return serveSink()
+	}
 	return o.measure()
 }
 
-// course is the three servers and what sends to them.
+// course is the servers and what sends to them.
 type course struct {
 	options
 	net    *stage.Stage
 	proxy  *stage.Process
+	sink   *stage.Process // With -queries alone.
 	client *stage.Client
 	serial int
 }
@@ -135,6 +140,11 @@ func (o options) lay() (*course, error) {
 	if c.proxy, err = stage.Start(self, os.Stderr, "payments", "--as-proxy", bank.Process.Address); err != nil {
 		return nil, c.clear(fmt.Errorf("cannot start the proxy: %w", err))
 	}
+	if o.queries > 0 {
+		if c.sink, err = stage.Start(self, os.Stderr, "payments", "--as-sink"); err != nil {
+			return nil, c.clear(fmt.Errorf("cannot start the sink: %w", err))
+		}
+	}
 	c.client = c.net.Client("corneracquirer")
 	fmt.Printf("%s, %d cores; %d clients, %d rounds of %d requests each\n",
 		runtime.Version(), runtime.NumCPU(), o.clients, o.rounds, o.requests)
@@ -143,7 +153,7 @@ func (o options) lay() (*course, error) {
 
 // clear ends every process and removes what they wrote.
 func (c *course) clear(err error) error {
-	for _, problem := range []error{c.proxy.Stop(), c.net.Close(), os.RemoveAll(c.net.Directory)} {
+	for _, problem := range []error{c.proxy.Stop(), c.sink.Stop(), c.net.Close(), os.RemoveAll(c.net.Directory)} {
 		if err == nil {
 			err = problem
 		}
