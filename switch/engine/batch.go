@@ -87,6 +87,8 @@ func (w *writer) commit(done chan<- struct{}) {
 		if b.ticket != nil && w.failed.Load() == nil {
 			if err := b.ticket.Wait(); err != nil {
 				w.fail(fmt.Errorf("engine: a block did not become durable: %w", err))
+			} else {
+				w.fresh.durable.Store(b.expect + 1)
 			}
 		}
 		w.deliver(b)

@@ -282,6 +282,93 @@ func TestJournalThatFailsUnderAPaymentIsNoRefusal(t *testing.T) {
 	}
 }
 
+// gated lets no block become durable while the gate is closed.
+type gated struct {
+	*memory
+	gate atomic.Pointer[chan struct{}] // Nil while it is open.
+}
+
+func (g *gated) Append(expect uint64, records []journal.Record, updates []journal.Update) (journal.Ticket, error) {
+	ticket, err := g.memory.Append(expect, records, updates)
+	return gatedTicket{ticket, g}, err
+}
+
+type gatedTicket struct {
+	journal.Ticket
+	log *gated
+}
+
+func (t gatedTicket) Wait() error {
+	if gate := t.log.gate.Load(); gate != nil {
+		<-*gate
+	}
+	return t.Ticket.Wait()
+}
+
+func (g *gated) close() (open func()) {
+	gate := make(chan struct{})
+	g.gate.Store(&gate)
+	return func() {
+		g.gate.Store(nil)
+		close(gate)
+	}
+}
+
+// A question waits for the block that its answer rests on, and for no other.
+func TestQuestionsWaitForTheirOwnBlock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &gated{memory: newMemory()}
+		sender := &echo{answer: func(*payment.Operation) (payment.Answer, time.Duration) {
+			return payment.Answer{Outcome: payment.Approved}, time.Second
+		}}
+		e, err := Open(Options{Limits: DefaultLimits(), Plans: map[string]Plan{"": DefaultPlan()},
+			Log: log, View: log, Snapshots: log, Sender: sender, Logger: zap.NewNop()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sender.engine = e
+		e.Start()
+		first, err := e.Submit(debit("r1", 100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answered sync.Map
+		var wg sync.WaitGroup
+		ask := func(name string, find func() (payment.Payment, error), want payment.Status) {
+			wg.Go(func() {
+				p, err := find()
+				answered.Store(name, true)
+				if err != nil || p.Status != want {
+					t.Errorf("%s: %s, %v, want %s", name, p.Status, err, want)
+				}
+			})
+		}
+		request := func(id string) func() (payment.Payment, error) {
+			return func() (payment.Payment, error) { return e.FindRequest("shop", id) }
+		}
+		ask("r2", func() (payment.Payment, error) { return e.Submit(debit("r2", 100)) }, payment.StatusApproved)
+		time.Sleep(500 * time.Millisecond) // Its intent is durable, its answer on the way.
+		open := log.close()
+		time.Sleep(time.Second) // Its outcome is in the journal and not durable.
+		ask("ended before, by id", func() (payment.Payment, error) { return e.Find(first.ID) }, payment.StatusApproved)
+		ask("ended before, by request", request("r1"), payment.StatusApproved)
+		ask("just ended", request("r2"), payment.StatusApproved)
+		synctest.Wait()
+		for name, want := range map[string]bool{"ended before, by id": true, "ended before, by request": true,
+			"just ended": false, "r2": false} {
+			if _, got := answered.Load(name); got != want {
+				t.Errorf("%s: answered %t while no block became durable, want %t", name, got, want)
+			}
+		}
+		open()
+		wg.Wait()
+		if n := len(e.writer.fresh.list); n > 1 {
+			t.Errorf("%d payments are still kept as just ended", n)
+		}
+		stop(t, e)
+	})
+}
+
 func TestFullDiskRefusesBeforeIntent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemory()

@@ -22,6 +22,7 @@ type writer struct {
 	core   *core
 	seen   *seen
 	timers timers
+	fresh  fresh
 	// inquiries are queries that people wait for, by the operation that was sent.
 	inquiries map[*payment.Operation]*call
 	entropy   *ulid.MonotonicEntropy
@@ -243,14 +244,19 @@ func (w *writer) newID(now time.Time) payment.ID {
 	return payment.MakeID(w.options.Shard, id.String())
 }
 
-// find answers a look-up among the payments at work.
+// find answers a look-up among the payments at work. What it says is durable before it is
+// said; that there is no such payment at work is said at once, unless it has only just ended.
 func (w *writer) find(in *input) {
 	l := w.core.lives[in.look]
 	if in.look == "" {
 		l = w.core.asked[in.lookRequest]
 	}
-	if l != nil {
+	switch {
+	case l != nil:
 		in.calls.payment, in.calls.found = l.snapshot(), true
+	case !w.fresh.concerns(in):
+		in.calls.finish()
+		return
 	}
 	w.batch.replies = append(w.batch.replies, in.calls)
 }
@@ -311,11 +317,13 @@ func (w *writer) addRecord(a *action) {
 		b.updates = append(b.updates, journal.Update{
 			Key: refundedKey(l.ID), Value: appendReturned(nil, l.Refunded, l.ChargedBack),
 		})
+		w.fresh.add(l, at.Sequence)
 		return
 	}
 	l.positions = append(l.positions, at)
 	if a.record == recordOutcome {
 		w.project(l)
+		w.fresh.add(l, at.Sequence)
 	}
 }
 
@@ -344,6 +352,7 @@ func (w *writer) flush() {
 	if b.empty() || w.failed.Load() != nil {
 		return
 	}
+	w.fresh.forget()
 	b.expect = w.tail
 	if len(b.records) > 0 {
 		w.tail++
