@@ -14,11 +14,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"tongma/bench/figures"
 	"tongma/codec"
 )
 
@@ -146,12 +146,7 @@ func median(rounds int, once func() float64) float64 {
 	for i := range list {
 		list[i] = once()
 	}
-	return middle(list)
-}
-
-func middle(list []float64) float64 {
-	slices.Sort(list)
-	return list[len(list)/2]
+	return figures.Median(list)
 }
 
 // decoding gives a function that decodes into one value and ends the run where it fails.
@@ -175,7 +170,7 @@ func (r *result) merchant(codes []string, rounds int) {
 		m, s := each(codes, decode), each(codes, crc)
 		merchant, sums, ratios = append(merchant, m), append(sums, s), append(ratios, m/s)
 	}
-	r.Merchant, r.CRC, r.Ratio = middle(merchant), middle(sums), middle(ratios)
+	r.Merchant, r.CRC, r.Ratio = figures.Median(merchant), figures.Median(sums), figures.Median(ratios)
 }
 
 // ruleFiles are decoders of few and of many rules, and codes for them.

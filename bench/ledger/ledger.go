@@ -29,6 +29,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"tongma/bench/figures"
 	"tongma/switch/engine"
 	"tongma/switch/journal"
 	"tongma/switch/ledger"
@@ -144,12 +145,6 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func median(list []float64) float64 {
-	sorted := slices.Clone(list)
-	slices.Sort(sorted)
-	return sorted[len(sorted)/2]
-}
-
 // at is a percentile of sorted times, in milliseconds.
 func at(sorted []time.Duration, percent int) float64 {
 	return float64(sorted[(len(sorted)-1)*percent/100].Microseconds()) / 1000
@@ -218,7 +213,7 @@ func (o *options) rounded(e *engine.Engine, from int) (r result, moved payment.F
 	spent /= time.Duration(o.rounds * o.payments)
 	fmt.Printf("%s of processor time for each payment, callers included; this process had %.2f cores\n", spent, r.Cores)
 	slices.Sort(latencies)
-	r.CPU, r.PaymentsPerS = float64(spent)/1000, median(rates)
+	r.CPU, r.PaymentsPerS = float64(spent)/1000, figures.Median(rates)
 	r.P50, r.P99 = at(latencies, 50), at(latencies, 99)
 	return r, moved, nil
 }

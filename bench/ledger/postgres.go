@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"tongma/bench/figures"
 )
 
 // errMissing says that this machine has no PostgreSQL.
@@ -176,7 +178,7 @@ func (p *postgres) measure(seconds int) (float64, error) {
 		rates = append(rates, rate)
 	}
 	// What was counted must have moved.
-	return median(rates), p.query("do $$ begin if (select -balance from account where id = 1) <> (select sum(amount) from transfer) " +
+	return figures.Median(rates), p.query("do $$ begin if (select -balance from account where id = 1) <> (select sum(amount) from transfer) " +
 		"or (select sum(balance) from account) <> 0 then raise exception 'the rows do not agree'; end if; end $$")
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"tongma/bench/figures"
 )
 
 // floodSummary is the last line of a run with -queries. Ratios of all rounds' payments
@@ -37,8 +39,7 @@ const askedAbout = 100
 // setting is one way in which payments are sent, and what came of it.
 type setting struct {
 	name      string
-	ask       bool
-	address   string // Of whoever is asked.
+	address   string // Of whoever is asked; empty for nobody.
 	payments  *result
 	questions *result
 	latency   *hdrhistogram.Histogram // Of all rounds' payments.
@@ -53,8 +54,8 @@ func (c *course) flood() error {
 		return err
 	}
 	quiet := &setting{name: "quiet", latency: newHistogram()}
-	sink := &setting{name: "sink", ask: true, address: c.sink.Address, latency: newHistogram()}
-	under := &setting{name: "switch", ask: true, address: c.net.Switch.Address, latency: newHistogram()}
+	sink := &setting{name: "sink", address: c.sink.Address, latency: newHistogram()}
+	under := &setting{name: "switch", address: c.net.Switch.Address, latency: newHistogram()}
 	settings := []*setting{quiet, sink, under}
 	if err := c.pay(quiet, nil); err != nil { // Memory that nobody touched yet is dear; not counted.
 		return err
@@ -81,9 +82,9 @@ func (c *course) flood() error {
 	s.QuietP50, s.QuietP99 = all(quiet).at(50), all(quiet).at(99)
 	s.SinkP50, s.SinkP99 = all(sink).at(50), all(sink).at(99)
 	s.FloodP50, s.FloodP99 = all(under).at(50), all(under).at(99)
-	s.P99Ratio, s.MedianRatio = s.FloodP99/s.QuietP99, median(ratios)
-	s.SinkRatio, s.SinkMedian = s.FloodP99/s.SinkP99, median(beside)
-	s.QueryP99, s.QueriesPerS = median(query99), median(asked)
+	s.P99Ratio, s.MedianRatio = s.FloodP99/s.QuietP99, figures.Median(ratios)
+	s.SinkRatio, s.SinkMedian = s.FloodP99/s.SinkP99, figures.Median(beside)
+	s.QueryP99, s.QueriesPerS = figures.Median(query99), figures.Median(asked)
 	fmt.Printf("\nincluded: what the payments' benchmark includes; each question and its answer sealed, %d questions in one\n"+
 		"write. Load, switch and institution share this machine's cores, so that the questions' own sender slows\n"+
 		"the payments too: as beside the sink, a bare server that reads each question and says \"approved\" at once.\n\n", c.together)
@@ -99,7 +100,7 @@ func (c *course) flood() error {
 func (c *course) pay(s *setting, ids []string) error {
 	steady := c.atSwitch(c.render(int(c.rate) * c.seconds))
 	var err error
-	if !s.ask {
+	if s.address == "" {
 		s.payments, err = steady.open(c.clients, c.rate)
 		return err
 	}

@@ -16,11 +16,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"tongma/bench/figures"
 	"tongma/switch/stage"
 )
 
@@ -182,7 +182,7 @@ func (c *course) run() (*summary, error) {
 		fmt.Printf("round %d   switch %8.0f /s   proxy %8.0f /s   ratio %.3f\n",
 			round+1, rates["switch"], rates["proxy"], ratios[round])
 	}
-	s := &summary{PaymentsPerS: median(payments), ProxyPerS: median(proxied), Ratio: median(ratios),
+	s := &summary{PaymentsPerS: figures.Median(payments), ProxyPerS: figures.Median(proxied), Ratio: figures.Median(ratios),
 		Clients: c.clients, Rounds: c.rounds}
 	return s, c.latencies(s)
 }
@@ -205,12 +205,6 @@ func (c *course) latencies(s *summary) error {
 		}
 	}
 	return nil
-}
-
-func median(list []float64) float64 {
-	sorted := slices.Clone(list)
-	slices.Sort(sorted)
-	return sorted[len(sorted)/2]
 }
 
 // target is a load with the name of whom it goes to.

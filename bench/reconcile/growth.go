@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"tongma/bench/figures"
 )
 
 // grown is what one size took: medians of the rounds.
@@ -80,7 +82,7 @@ func (b *bench) sizes(sizes []*bench) ([]grown, error) {
 	}
 	for i, size := range sizes {
 		g, million := &list[i], float64(size.data.rows)/1e6
-		g.Rows, g.Seconds, g.CPU = size.data.rows, median(seconds[i]), median(cpu[i])
+		g.Rows, g.Seconds, g.CPU = size.data.rows, figures.Median(seconds[i]), figures.Median(cpu[i])
 		fmt.Printf("%g million: %.2f s (%.3f a million), %.2f of processors (%.3f a million), %.0f MiB private, median of %d\n",
 			million, g.Seconds, g.Seconds/million, g.CPU, g.CPU/million, g.PeakMiB, len(seconds[i]))
 	}
@@ -106,11 +108,6 @@ func line(list []grown, seconds func(grown) float64) (million, off float64) {
 	return million, most/million - 1
 }
 
-func median(list []float64) float64 {
-	slices.Sort(list)
-	return list[len(list)/2]
-}
-
 // hot writes files with a hot id beside those of b, times both in turn, and takes all away.
 func (b *bench) hot(g *grown) error {
 	hot, err := b.variant("hot", b.data.rows, hotRows)
@@ -129,7 +126,7 @@ func (b *bench) hot(g *grown) error {
 		}
 		seconds, times = append(seconds, run.seconds), append(times, run.seconds/plain.seconds)
 	}
-	g.HotSeconds, g.HotTimes = median(seconds), median(times)
+	g.HotSeconds, g.HotTimes = figures.Median(seconds), figures.Median(times)
 	fmt.Printf("%g million, one id on a fifth: %.2f s, %.2f times, median of %d pairs\n",
 		float64(g.Rows)/1e6, g.HotSeconds, g.HotTimes, len(times))
 	return errors.Join(b.remove(), hot.remove())

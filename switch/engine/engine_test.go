@@ -282,52 +282,13 @@ func TestJournalThatFailsUnderAPaymentIsNoRefusal(t *testing.T) {
 	}
 }
 
-// gated lets no block become durable while the gate is closed.
-type gated struct {
-	*memory
-	gate atomic.Pointer[chan struct{}] // Nil while it is open.
-}
-
-func (g *gated) Append(expect uint64, records []journal.Record, updates []journal.Update) (journal.Ticket, error) {
-	ticket, err := g.memory.Append(expect, records, updates)
-	return gatedTicket{ticket, g}, err
-}
-
-type gatedTicket struct {
-	journal.Ticket
-	log *gated
-}
-
-func (t gatedTicket) Wait() error {
-	if gate := t.log.gate.Load(); gate != nil {
-		<-*gate
-	}
-	return t.Ticket.Wait()
-}
-
-func (g *gated) close() (open func()) {
-	gate := make(chan struct{})
-	g.gate.Store(&gate)
-	return func() {
-		g.gate.Store(nil)
-		close(gate)
-	}
-}
-
 // A question waits for the block that its answer rests on, and for no other.
 func TestQuestionsWaitForTheirOwnBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &gated{memory: newMemory()}
-		sender := &echo{answer: func(*payment.Operation) (payment.Answer, time.Duration) {
+		log := newMemory()
+		e, _ := start(t, log, func(*payment.Operation) (payment.Answer, time.Duration) {
 			return payment.Answer{Outcome: payment.Approved}, time.Second
-		}}
-		e, err := Open(Options{Limits: DefaultLimits(), Plans: map[string]Plan{"": DefaultPlan()},
-			Log: log, View: log, Snapshots: log, Sender: sender, Logger: zap.NewNop()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		sender.engine = e
-		e.Start()
+		})
 		first, err := e.Submit(debit("r1", 100))
 		if err != nil {
 			t.Fatal(err)
@@ -348,7 +309,9 @@ func TestQuestionsWaitForTheirOwnBlock(t *testing.T) {
 		}
 		ask("r2", func() (payment.Payment, error) { return e.Submit(debit("r2", 100)) }, payment.StatusApproved)
 		time.Sleep(500 * time.Millisecond) // Its intent is durable, its answer on the way.
-		open := log.close()
+		log.mu.Lock()
+		log.latency = time.Minute
+		log.mu.Unlock()
 		time.Sleep(time.Second) // Its outcome is in the journal and not durable.
 		ask("ended before, by id", func() (payment.Payment, error) { return e.Find(first.ID) }, payment.StatusApproved)
 		ask("ended before, by request", request("r1"), payment.StatusApproved)
@@ -360,7 +323,6 @@ func TestQuestionsWaitForTheirOwnBlock(t *testing.T) {
 				t.Errorf("%s: answered %t while no block became durable, want %t", name, got, want)
 			}
 		}
-		open()
 		wg.Wait()
 		if n := len(e.writer.fresh.list); n > 1 {
 			t.Errorf("%d payments are still kept as just ended", n)
