@@ -228,12 +228,12 @@ func Intents(b *journal.Block, visit func(p *payment.Payment) error) error {
 			continue
 		}
 		r := reader{body: record.Body, version: record.Version}
-		l := life{}
+		l := newLife()
 		l.ID = payment.ID(r.string())
-		if err := fold(&l, recordIntent, &r); err != nil {
+		if err := fold(l, recordIntent, &r); err != nil {
 			return fmt.Errorf("block %d, record %d: %w", b.Sequence, i, err)
 		}
-		if err := visit(&l.Payment); err != nil {
+		if err := visit(l.Payment); err != nil {
 			return err
 		}
 	}

@@ -122,7 +122,7 @@ func TestLargeActsDoNotStopTheShard(t *testing.T) {
 // Intents of the versions before, which kept no reason, and no shape of the code, are still
 // read, and so are the sums of refunds from before there were chargebacks.
 func TestRecordsOfTheVersionsBeforeAreRead(t *testing.T) {
-	l := &life{Payment: payment.Payment{ID: "P1", RequestID: "r1", TableVersion: "t@d",
+	l := &life{Payment: &payment.Payment{ID: "P1", RequestID: "r1", TableVersion: "t@d",
 		Legs: []payment.Leg{{Kind: payment.Debit, Institution: "bank", Amount: 5}}}}
 	body := appendRecord(nil, &action{record: recordIntent, life: l})
 	tail := appendLegs([]byte{byte(l.phase)}, l)

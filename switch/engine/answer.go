@@ -11,7 +11,7 @@ import (
 func (c *core) answered(now time.Time, ev *event) {
 	l := c.lives[ev.op.Payment]
 	if l == nil {
-		c.note(&life{Payment: payment.Payment{ID: ev.op.Payment}}, ev)
+		c.note(&life{Payment: &payment.Payment{ID: ev.op.Payment}}, ev)
 		return
 	}
 	if ev.op.Leg != l.leg || l.phase == phaseManual || l.phase == phaseFollowing {
@@ -37,7 +37,7 @@ func (c *core) answered(now time.Time, ev *event) {
 func (c *core) late(now time.Time, ev *event) {
 	l := c.known(ev.op.Payment)
 	if l == nil {
-		l = &life{Payment: payment.Payment{ID: ev.op.Payment}}
+		l = &life{Payment: &payment.Payment{ID: ev.op.Payment}}
 	}
 	c.note(l, ev)
 	if l.phase == phaseAsking && ev.op.Leg == l.leg && c.lives[l.ID] == l {

@@ -83,7 +83,7 @@ func checkRecord(record *journal.Record) ([]payment.Posting, error) {
 		a, err := readAct(record)
 		return a.Postings, err
 	}
-	l := &life{}
+	l := newLife()
 	err := fold(l, kind, &r)
 	return l.posted, err
 }

@@ -9,7 +9,7 @@ import (
 // when the writer ends: the caller waits for nothing else.
 type call struct {
 	done    chan struct{} // Receives one value when payment or refusal is set.
-	payment payment.Payment
+	payment *payment.Payment // Nobody changes it any more.
 	refusal payment.Failure
 	found   bool // Find: the payment is at work, and payment says how it stands.
 	queue   []Undecided
@@ -31,7 +31,7 @@ func (e *Engine) borrow() *call {
 
 // release gives c back; only its waiter does so, after done.
 func (e *Engine) release(c *call) {
-	c.payment, c.refusal, c.found, c.next = payment.Payment{}, payment.NoFailure, false, nil
+	c.payment, c.refusal, c.found, c.next = nil, payment.NoFailure, false, nil
 	c.queue, c.stood, c.tail, c.inquiry = nil, nil, 0, nil
 	e.calls.Put(c)
 }

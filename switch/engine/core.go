@@ -128,7 +128,7 @@ func (c *core) accept(now time.Time, ev *event) {
 		c.refuse(ev, payment.Overloaded)
 		return
 	}
-	l := c.newLife(now, ev)
+	l := c.live(now, ev)
 	if failure := c.admit(l); failure != payment.NoFailure {
 		c.refuse(ev, failure)
 		return
@@ -155,15 +155,13 @@ func (c *core) again(l *life, ev *event) {
 	ev.calls.join(l)
 }
 
-func (c *core) newLife(now time.Time, ev *event) *life {
+// live makes the request's payment the one that the engine works on.
+func (c *core) live(now time.Time, ev *event) *life {
 	r := ev.request
-	l := &life{
-		Payment:      r.Payment,
-		code:         r.Code,
-		account:      r.Account,
-		alternatives: r.Alternatives,
-		answerBy:     now.Add(c.limits.AnswerMax),
-	}
+	l := &r.life
+	l.Payment = &r.Payment
+	l.code, l.account, l.alternatives = r.Code, r.Account, r.Alternatives
+	l.answerBy = now.Add(c.limits.AnswerMax)
 	l.positions = l.two[:0]
 	l.ID, l.Accepted, l.Status = ev.id, now, payment.StatusPending
 	ev.calls.join(l)
@@ -201,7 +199,7 @@ func admitRefund(l, original *life) payment.Failure {
 		return payment.RefundExceeds
 	}
 	inherit(l, original)
-	l.Legs = refundLegs(&original.Payment, l.Institution, l.Amount)
+	l.Legs = refundLegs(original.Payment, l.Institution, l.Amount)
 	if len(l.Legs) == 0 && l.Institution != original.Institution {
 		return payment.NotAParty // It would decide alone for the side that nobody calls.
 	}
@@ -269,7 +267,7 @@ func (c *core) begin(now time.Time, l *life) {
 
 // beginCancel undoes an approved payment, last leg first.
 func (c *core) beginCancel(now time.Time, l *life) {
-	l.Legs = cancelLegs(&l.original.Payment)
+	l.Legs = cancelLegs(l.original.Payment)
 	l.leg = 0
 	if len(l.Legs) == 0 {
 		c.finish(now, l, payment.StatusApproved, payment.NoFailure)

@@ -102,12 +102,12 @@ func (e *Endings) outcome(record *journal.Record, at journal.Position, ended fun
 	p := &e.ending.Payment
 	switch {
 	case known && !e.Brief:
-		whole := life{}
+		whole := life{Payment: new(payment.Payment)}
 		from := reader{body: begun.body, version: begun.version}
 		if err := fold(&whole, recordIntent, &from); err != nil {
 			return err
 		}
-		*p = whole.Payment
+		*p = *whole.Payment
 		p.ID = payment.ID(begun.id)
 	case known:
 		*p = payment.Payment{ID: payment.ID(begun.id), Legs: p.Legs}
@@ -143,11 +143,12 @@ func (e *Endings) outcome(record *journal.Record, at journal.Position, ended fun
 
 // whole tells an ending with everything that the outcome says.
 func (e *Endings) whole(r *reader, at journal.Position, ended func(*Ending) error) error {
-	l := &life{Payment: e.ending.Payment}
+	p := e.ending.Payment
+	l := &life{Payment: &p}
 	if err := fold(l, recordOutcome, r); err != nil || len(l.posted) == 0 {
 		return err
 	}
-	return ended(&Ending{At: at, Payment: l.Payment, Postings: l.posted})
+	return ended(&Ending{At: at, Payment: p, Postings: l.posted})
 }
 
 // intent reads the beginning of an intent's body; see appendIntent.

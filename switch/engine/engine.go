@@ -98,17 +98,27 @@ func (e *Engine) Submit(r *Request) (payment.Payment, error) {
 	}
 	c := e.borrow()
 	e.inbox.put(input{event: event{kind: eventAccept, request: r, calls: c}})
-	return e.wait(c)
+	return e.payment(c)
 }
 
-func (e *Engine) wait(c *call) (payment.Payment, error) {
+// wait returns when c is answered.
+func (e *Engine) wait(c *call) (*payment.Payment, error) {
 	<-c.done
 	p, failure := c.payment, c.refusal
 	e.release(c)
 	if failure != payment.NoFailure {
-		return payment.Payment{}, &payment.Refusal{Failure: failure}
+		return nil, &payment.Refusal{Failure: failure}
 	}
 	return p, nil
+}
+
+// payment waits for the payment that answers c.
+func (e *Engine) payment(c *call) (payment.Payment, error) {
+	p, err := e.wait(c)
+	if err != nil {
+		return payment.Payment{}, err
+	}
+	return *p, nil
 }
 
 // accepting says why no new payment is taken; nil when one is. A full disk is named:
@@ -162,7 +172,7 @@ func (e *Engine) look(in input) (payment.Payment, error) {
 		return payment.Payment{}, &payment.Refusal{Failure: payment.JournalUnavailable}
 	}
 	if found {
-		return p, nil
+		return *p, nil
 	}
 	return e.lookBack(in)
 }
@@ -180,7 +190,7 @@ func (e *Engine) lookBack(in input) (payment.Payment, error) {
 	if err != nil {
 		return payment.Payment{}, e.lookFailed(err)
 	}
-	return l.Payment, nil
+	return *l.Payment, nil
 }
 
 func (e *Engine) lookFailed(err error) error {

@@ -40,7 +40,7 @@ func (e *Engine) Post(n *Entry, act *Act) (payment.Payment, error) {
 	r := &Request{Payment: n.payment()}
 	r.Payment.Requested = act.Time
 	e.inbox.put(input{event: event{kind: eventPost, id: n.ID, request: r, calls: c}, act: act})
-	return e.wait(c)
+	return e.payment(c)
 }
 
 // payment is n as the core takes it. Who is credited stands as the one that asked, as with
@@ -117,7 +117,7 @@ func (c *core) post(now time.Time, ev *event) {
 		c.refuse(ev, payment.RequestConflict) // An entry is never at work: somebody took its id for a payment.
 		return
 	}
-	l := c.newLife(now, ev)
+	l := c.live(now, ev)
 	failure := c.admitEntry(l)
 	if failure == payment.NoFailure {
 		failure = c.hold(l)
@@ -139,9 +139,9 @@ func (c *core) post(now time.Time, ev *event) {
 func (c *core) admitEntry(l *life) payment.Failure {
 	l.original = c.known(l.Original)
 	if l.original == nil {
-		return checkEntry(&l.Payment, nil)
+		return checkEntry(l.Payment, nil)
 	}
-	failure := checkEntry(&l.Payment, &l.original.Payment)
+	failure := checkEntry(l.Payment, l.original.Payment)
 	switch {
 	case failure != payment.NoFailure:
 		return failure
@@ -155,7 +155,7 @@ func (c *core) admitEntry(l *life) payment.Failure {
 		return payment.ChargebackExceeds
 	}
 	inherit(l, l.original)
-	l.Legs = chargebackLegs(&l.original.Payment, l.Amount)
+	l.Legs = chargebackLegs(l.original.Payment, l.Amount)
 	return payment.NoFailure
 }
 

@@ -98,7 +98,7 @@ func (f *failing) take(actions []action) {
 			f.records = append(f.records, r)
 			f.posted = append(f.posted, a.postings...)
 			if a.record == recordOutcome || a.record == recordRefunded {
-				f.ended[a.life.ID] = a.life.snapshot()
+				f.ended[a.life.ID] = *a.life.snapshot()
 			}
 		case actionSend:
 			f.inOrder(a.op)
@@ -167,7 +167,7 @@ func (f *failing) crash() {
 		}
 	}
 	list, err := f.core.relink(func(id payment.ID) (*life, error) {
-		return &life{Payment: clone(f.ended[id]), replied: true}, nil
+		return &life{Payment: copied(f.ended[id]), replied: true}, nil
 	})
 	if err != nil {
 		f.t.Fatal(err)
@@ -361,7 +361,7 @@ func (f *failing) pay(first payment.Medium) {
 
 func (f *failing) refund(amount payment.Fen) {
 	if past, ok := f.ended["P1"]; ok && f.core.known("P1") == nil {
-		f.step(&event{kind: eventRecalled, past: &life{Payment: clone(past), replied: true}})
+		f.step(&event{kind: eventRecalled, past: &life{Payment: copied(past), replied: true}})
 	}
 	f.step(&event{kind: eventAccept, id: "R1", calls: newCall(), request: &Request{Payment: payment.Payment{
 		Kind: payment.Refund, Original: "P1", Institution: "wallet", RequestID: "r2", Amount: amount, Currency: "156", Requested: f.now}}})

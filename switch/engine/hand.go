@@ -47,7 +47,7 @@ func (c *core) queue(limit int) []Undecided {
 	})
 	list := make([]Undecided, 0, min(limit, len(open)))
 	for _, l := range open[:min(limit, len(open))] {
-		o := Undecided{Payment: l.snapshot(), Doing: phaseNames[l.phase], Queries: l.queries, Next: l.next}
+		o := Undecided{Payment: *l.snapshot(), Doing: phaseNames[l.phase], Queries: l.queries, Next: l.next}
 		if l.leg < len(l.Legs) {
 			o.Institution = l.current().Institution
 		}
@@ -67,7 +67,7 @@ func (e *Engine) Decide(id payment.ID, moved bool, act *Act) (payment.Payment, e
 	}
 	c := e.borrow()
 	e.inbox.put(input{event: event{kind: eventDecided, id: id, moved: moved, calls: c}, act: act})
-	return e.wait(c)
+	return e.payment(c)
 }
 
 // decideByHand writes the act and lets the core end the payment. Both are in one block.
@@ -107,7 +107,7 @@ func (c *core) decideByHand(now time.Time, ev *event) {
 		return
 	}
 	if l.Kind == payment.Cancel && l.original.Status == payment.StatusApproved && len(l.Legs) == 0 {
-		l.Legs = cancelLegs(&l.original.Payment)
+		l.Legs = cancelLegs(l.original.Payment)
 	}
 	if !l.held && (l.Kind != payment.Cancel || l.original.Status == payment.StatusApproved) {
 		c.holdAgain(l)

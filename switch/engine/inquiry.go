@@ -34,7 +34,7 @@ func (e *Engine) Inquire(id payment.ID, leg int, act *Act) (Inquiry, error) {
 	c, inquiry := e.borrow(), &Inquiry{}
 	c.inquiry = inquiry
 	e.inbox.put(input{event: event{kind: eventInquire, id: id, leg: leg, calls: c}, act: act})
-	p, err := e.wait(c)
+	p, err := e.payment(c)
 	if err != nil {
 		return Inquiry{}, err // The engine may still write to inquiry.
 	}
@@ -146,7 +146,7 @@ func (e *Engine) Owe(id payment.ID, act *Act) (payment.Payment, error) {
 	}
 	c := e.borrow()
 	e.inbox.put(input{event: event{kind: eventOwe, id: id, calls: c}, act: act})
-	return e.wait(c)
+	return e.payment(c)
 }
 
 // owe writes the act and what is owed. Both are in one block.

@@ -161,7 +161,7 @@ func (w *world) checkBook() {
 	held := map[ledger.Side]payment.Fen{}
 	for _, l := range w.core.lives {
 		if l.held {
-			take(held, &l.Payment, l.turned())
+			take(held, l.Payment, l.turned())
 		}
 	}
 	for _, key := range book.Sides() {

@@ -24,7 +24,7 @@ var phaseNames = [...]string{"sent", "asking", "cancelling", "undoing", "followi
 // life is one payment while the engine works on it: the durable payment and, beside it,
 // what a restart may forget.
 type life struct {
-	payment.Payment
+	*payment.Payment
 	positions []journal.Position  // Of its records, for the projection.
 	two       [2]journal.Position // Room for those of nearly every payment: intent and outcome.
 
@@ -51,6 +51,9 @@ type life struct {
 	dependants    int               // Refunds and cancels at work on this ended payment.
 	due           time.Time         // The earliest time for which a timer was set.
 }
+
+// newLife is one that nothing is known of yet.
+func newLife() *life { return &life{Payment: new(payment.Payment)} }
 
 // current is the leg at hand.
 func (l *life) current() *payment.Leg { return &l.Legs[l.leg] }
@@ -118,8 +121,18 @@ func (l *life) attach() {
 }
 
 // snapshot is a copy of the payment that stays as it is.
-func (l *life) snapshot() payment.Payment {
-	p := l.Payment
+func (l *life) snapshot() *payment.Payment {
+	p := *l.Payment
 	p.Legs = append([]payment.Leg(nil), l.Legs...)
-	return p
+	return &p
+}
+
+// last is the payment as it stays from now on: no copy of it where nothing can change it any
+// more. What has ended is changed only through a refund, a cancel or an entry that is at work
+// on it, or by one that recalls another copy of it.
+func (l *life) last() *payment.Payment {
+	if l.ended() && l.dependants == 0 {
+		return l.Payment
+	}
+	return l.snapshot()
 }

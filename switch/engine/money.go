@@ -7,7 +7,7 @@ func (l *life) turned() *payment.Payment {
 	if l.original == nil || !l.Kind.Turns() {
 		return nil
 	}
-	return &l.original.Payment
+	return l.original.Payment
 }
 
 // hold reserves in the book what l would move. A cancel of a payment still at work moves
@@ -16,7 +16,7 @@ func (c *core) hold(l *life) payment.Failure {
 	if l.Kind == payment.Cancel && !l.original.ended() {
 		return payment.NoFailure
 	}
-	failure := c.book.Hold(&l.Payment, l.turned())
+	failure := c.book.Hold(l.Payment, l.turned())
 	l.held = failure == payment.NoFailure
 	return failure
 }
@@ -26,14 +26,14 @@ func (c *core) holdAgain(l *life) {
 	if l.phase == phaseFollowing {
 		return
 	}
-	c.book.HoldAgain(&l.Payment, l.turned())
+	c.book.HoldAgain(l.Payment, l.turned())
 	l.held = true
 }
 
 // free gives back what l holds.
 func (c *core) free(l *life) {
 	if l.held {
-		c.book.Release(&l.Payment, l.turned())
+		c.book.Release(l.Payment, l.turned())
 		l.held = false
 	}
 }
@@ -47,6 +47,6 @@ func (c *core) settle(l *life) []payment.Posting {
 	}
 	l.held = false
 	from := len(c.lines)
-	c.lines = append(c.lines, c.book.Settle(&l.Payment, l.turned())...)
+	c.lines = append(c.lines, c.book.Settle(l.Payment, l.turned())...)
 	return c.lines[from:len(c.lines):len(c.lines)]
 }

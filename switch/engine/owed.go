@@ -31,7 +31,7 @@ func (e *Engine) Owed(institution string, limit int) ([]Owed, error) {
 		if err != nil {
 			return err
 		}
-		list = append(list, Owed{Payment: l.Payment, at: at})
+		list = append(list, Owed{Payment: *l.Payment, at: at})
 		return nil
 	})
 	if errors.Is(err, errEnough) {

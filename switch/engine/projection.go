@@ -96,7 +96,8 @@ func (p *projection) find(id payment.ID) (*life, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &life{positions: positions, replied: true}
+	l := newLife()
+	l.positions, l.replied = positions, true
 	for _, at := range positions {
 		if err := p.apply(l, at); err != nil {
 			return nil, fmt.Errorf("engine: cannot read payment from block %d: %w", at.Sequence, err)

@@ -83,7 +83,7 @@ func appendRecord(dst []byte, a *action) []byte {
 	dst = appendString(dst, string(l.ID))
 	switch a.record {
 	case recordIntent:
-		dst = appendIntent(dst, &l.Payment)
+		dst = appendIntent(dst, l.Payment)
 		dst = append(dst, byte(l.phase))
 		return appendLegs(dst, l)
 	case recordLeg, recordRoute, recordUnknown, recordManual:
@@ -296,7 +296,7 @@ func (r *reader) postings() []payment.Posting {
 func fold(l *life, kind recordKind, r *reader) error {
 	switch kind {
 	case recordIntent:
-		r.intent(&l.Payment)
+		r.intent(l.Payment)
 		l.phase = phase(r.byte())
 		r.legs(l)
 	case recordLeg, recordRoute, recordUnknown, recordManual:
@@ -308,7 +308,7 @@ func fold(l *life, kind recordKind, r *reader) error {
 		l.Decided = r.time()
 		r.legs(l)
 		l.posted = r.postings()
-		l.Fees = ledger.FeesOf(&l.Payment, l.posted)
+		l.Fees = ledger.FeesOf(l.Payment, l.posted)
 	case recordRefunded:
 		l.Refunded, l.ChargedBack = r.returned()
 	case recordOwed:

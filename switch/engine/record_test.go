@@ -16,7 +16,7 @@ import (
 // drawLife makes any payment at work.
 func drawLife(t *rapid.T) *life {
 	text := rapid.StringN(0, 20, 60)
-	l := &life{Payment: payment.Payment{
+	l := &life{Payment: &payment.Payment{
 		ID: payment.ID(rapid.StringN(1, 40, 40).Draw(t, "id")), Kind: payment.Kind(rapid.IntRange(0, 4).Draw(t, "kind")),
 		Reason:   payment.Reason(rapid.IntRange(0, len(payment.Reasons(payment.Chargeback))).Draw(t, "reason")),
 		Original: payment.ID(text.Draw(t, "original")), Institution: text.Draw(t, "institution"),
@@ -47,7 +47,7 @@ func TestPaymentsComeBackFromRecords(t *testing.T) {
 		want := drawLife(t)
 		body := appendRecord(nil, &action{record: recordIntent, life: want})
 		r := reader{body: body, version: intentVersion}
-		got := &life{}
+		got := newLife()
 		got.ID = payment.ID(r.string())
 		if err := fold(got, recordIntent, &r); err != nil {
 			t.Fatal(err)
@@ -71,7 +71,7 @@ func TestPaymentsComeBackFromRecords(t *testing.T) {
 
 // FuzzRecord never panics on a body, and refuses with errRecord.
 func FuzzRecord(f *testing.F) {
-	l := &life{Payment: payment.Payment{ID: "P1", Legs: []payment.Leg{{Kind: payment.Debit, Institution: "bank"}}}}
+	l := &life{Payment: &payment.Payment{ID: "P1", Legs: []payment.Leg{{Kind: payment.Debit, Institution: "bank"}}}}
 	for kind := recordIntent; kind <= recordRefunded; kind++ {
 		f.Add(uint8(kind), appendRecord(nil, &action{record: kind, life: l, postings: []payment.Posting{{Account: "a", Amount: 1}}}))
 	}

@@ -90,7 +90,7 @@ func (c *core) foldRecord(record *journal.Record, at journal.Position) error {
 		if kind != recordIntent {
 			return nil // The second outcome of a payment that had ended.
 		}
-		l = &life{}
+		l = newLife()
 		l.ID = id
 		c.lives[id] = l
 	}
@@ -223,7 +223,7 @@ func (c *core) save() []byte {
 
 func appendLife(dst []byte, l *life) []byte {
 	body := appendString(nil, string(l.ID))
-	body = appendIntent(body, &l.Payment)
+	body = appendIntent(body, l.Payment)
 	body = append(body, byte(l.phase))
 	body = appendLegs(body, l)
 	body = append(body, byte(l.Status), byte(l.failure))
@@ -245,9 +245,9 @@ func (c *core) restore(state []byte) error {
 	}
 	for len(r.body) > 0 {
 		body := reader{body: []byte(r.string()), version: state[0]}
-		l := &life{}
+		l := newLife()
 		l.ID = payment.ID(body.string())
-		body.intent(&l.Payment)
+		body.intent(l.Payment)
 		l.phase = phase(body.byte())
 		body.legs(l)
 		l.Status, l.failure = payment.Status(body.byte()), payment.Failure(body.byte())

@@ -18,4 +18,6 @@ type Request struct {
 	// Alternatives are the further targets of the last leg, nearest first. One is taken
 	// only when the institution before it was provably sent nothing.
 	Alternatives []string
+
+	life life // Room for what the engine knows of the payment while it works on it.
 }

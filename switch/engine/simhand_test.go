@@ -17,9 +17,9 @@ func (w *world) decideByHand(id payment.ID) {
 	if l == nil || l.phase != phaseManual {
 		return // It came back from a crash as not yet handed over, or is decided.
 	}
-	p := &l.Payment
+	p := l.Payment
 	if p.Kind == payment.Cancel {
-		if p = &l.original.Payment; !l.original.ended() {
+		if p = l.original.Payment; !l.original.ended() {
 			w.step(&event{kind: eventDecided, id: id, moved: true, calls: newCall()})
 			if w.core.lives[id] != l {
 				w.t.Errorf("seed %d: %s was decided before the payment that it cancels", w.seed, id)

@@ -329,7 +329,7 @@ func (w *world) submit(o *order) {
 // remember recalls a payment that has ended, as the runner does.
 func (w *world) remember(id payment.ID) {
 	if past, ok := w.visible[id]; ok && w.core.known(id) == nil {
-		w.step(&event{kind: eventRecalled, past: &life{Payment: clone(past), replied: true}})
+		w.step(&event{kind: eventRecalled, past: &life{Payment: copied(past), replied: true}})
 	}
 }
 
@@ -342,6 +342,12 @@ func (w *world) again(o *order, id payment.ID, old payment.Payment) {
 	if id != o.id {
 		w.t.Errorf("seed %d: request %s became %s and %s", w.seed, old.RequestID, id, o.id)
 	}
+}
+
+// copied is clone as a life holds it.
+func copied(p payment.Payment) *payment.Payment {
+	p = clone(p)
+	return &p
 }
 
 func clone(p payment.Payment) payment.Payment {
@@ -378,7 +384,7 @@ func (w *world) collect(actions []action) {
 			id, due := a.life.ID, a.life.due
 			w.inEpoch(time.Until(due), func() { w.step(&event{kind: eventDue, id: id}) })
 		case actionReply, actionSame:
-			b.replies = append(b.replies, a.life.snapshot())
+			b.replies = append(b.replies, *a.life.last())
 		case actionRefuse:
 			switch a.refusal {
 			case payment.RequestConflict:
@@ -410,8 +416,8 @@ func (w *world) tallyRecord(b *pendingBlock, a *action) {
 		w.tally.manual++
 		w.handTo(a.life.ID)
 	case recordOutcome, recordRefunded:
-		b.outcome = append(b.outcome, a.life.snapshot())
-		w.visible[a.life.ID] = a.life.snapshot()
+		b.outcome = append(b.outcome, *a.life.snapshot())
+		w.visible[a.life.ID] = *a.life.snapshot()
 	}
 }
 
@@ -472,7 +478,7 @@ func (w *world) crash() {
 		if !ok {
 			return nil, fmt.Errorf("original %s is not in the projection", id)
 		}
-		return &life{Payment: clone(past), replied: true}, nil
+		return &life{Payment: copied(past), replied: true}, nil
 	})
 	if err != nil {
 		w.t.Fatalf("seed %d: %v", w.seed, err)

@@ -128,7 +128,7 @@ func (v *viewProof) payment(id payment.ID, kind recordKind, r *reader, at journa
 		return nil
 	}
 	if l == nil {
-		l = &life{}
+		l = newLife()
 		v.open[id] = l
 	}
 	if err := fold(l, kind, r); err != nil {

@@ -292,7 +292,7 @@ func (w *writer) collect(a *action) {
 
 func (w *writer) reply(l *life) {
 	for c := l.calls; c != nil; c = c.next {
-		c.payment = l.snapshot()
+		c.payment = l.last()
 		w.batch.replies = append(w.batch.replies, c)
 	}
 	l.calls = nil
