@@ -8,7 +8,7 @@ import (
 // call is one caller that waits for a reply. Whoever takes one on answers it, at the latest
 // when the writer ends: the caller waits for nothing else.
 type call struct {
-	done    chan struct{} // Receives one value when payment or refusal is set.
+	done    chan struct{}    // Receives one value when payment or refusal is set.
 	payment *payment.Payment // Nobody changes it any more.
 	refusal payment.Failure
 	found   bool // Find: the payment is at work, and payment says how it stands.

@@ -50,6 +50,7 @@ type life struct {
 	held          bool              // Its moves are held in the book.
 	dependants    int               // Refunds and cancels at work on this ended payment.
 	due           time.Time         // The earliest time for which a timer was set.
+	first         payment.Operation // Room for the one that nearly every payment needs.
 }
 
 // newLife is one that nothing is known of yet.
@@ -73,8 +74,11 @@ func (l *life) deadline() time.Time {
 // operation builds the call for the leg at hand: the leg's own operation, a query of it
 // or its cancel.
 func (l *life) operation(kind payment.OperationKind) *payment.Operation {
-	leg := l.current()
-	op := &payment.Operation{
+	leg, op := l.current(), &l.first
+	if op.Kind != payment.OperationNone {
+		op = new(payment.Operation)
+	}
+	*op = payment.Operation{
 		Kind:        kind,
 		Institution: leg.Institution,
 		Caller:      l.Institution,

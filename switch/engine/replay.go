@@ -38,7 +38,7 @@ func (w *writer) replay() error {
 		return err
 	}
 	err = w.options.View.Scan([]byte{keyRequest}, func(key, _ []byte) error {
-		w.seen.add(key)
+		w.seen.add(hashOf(key))
 		return nil
 	})
 	if err != nil {
@@ -113,6 +113,9 @@ func (w *writer) resume() error {
 	list, err := w.core.relink(w.projection.find)
 	if err != nil {
 		return err
+	}
+	for _, l := range list {
+		w.seen.add(hashOf(requestKeyBytes(l.Institution, l.RequestID)))
 	}
 	spacing := time.Second / time.Duration(w.options.Limits.ResumePerSecond)
 	actions := w.core.resumeAll(time.Now(), list, spacing)

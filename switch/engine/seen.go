@@ -9,7 +9,8 @@ import (
 // seen tells in memory whether a request id may have been used by a payment that has
 // ended: no is certain, yes has to be looked up in the projection. It stands before
 // point reads of some ten microseconds, which nearly every new request would cost.
-// Filters of doubling size are added as they fill up.
+// Filters of four times the size are added as they fill up: each costs every new request
+// an access to memory.
 type seen struct {
 	filters []filter
 	room    uint64 // Keys that the newest filter still takes.
@@ -18,25 +19,28 @@ type seen struct {
 
 const (
 	seenFirst   = 1 << 20 // Keys of the first filter: 2 MiB.
-	seenKeyBits = 16      // Bits of a filter for each key: one in 400 of a full one is wrong.
-	seenProbes  = 7       // Bits that a key sets.
+	seenGrowth  = 4
+	seenKeyBits = 16 // Bits of a filter for each key: one in 400 of a full one is wrong.
+	seenProbes  = 7  // Bits that a key sets.
 )
 
-func newSeen() *seen { return &seen{size: seenFirst / 2} }
+func newSeen() *seen { return &seen{size: seenFirst / seenGrowth} }
 
-func (s *seen) add(key []byte) {
+// hashOf is what seen knows key by.
+func hashOf(key []byte) uint64 { return xxh3.Hash(key) }
+
+func (s *seen) add(hash uint64) {
 	if s.room == 0 {
-		s.size *= 2
+		s.size *= seenGrowth
 		s.room = s.size
 		s.filters = append(s.filters, make(filter, s.size*seenKeyBits/filterBits))
 	}
 	s.room--
-	s.filters[len(s.filters)-1].add(xxh3.Hash(key))
+	s.filters[len(s.filters)-1].add(hash)
 }
 
-// maybe reports whether key may have been added.
-func (s *seen) maybe(key []byte) bool {
-	hash := xxh3.Hash(key)
+// maybe reports whether the key of hash may have been added.
+func (s *seen) maybe(hash uint64) bool {
 	for i := len(s.filters) - 1; i >= 0; i-- {
 		if s.filters[i].maybe(hash) {
 			return true

@@ -10,16 +10,16 @@ func TestSeen(t *testing.T) {
 	const keys = 3 * seenFirst
 	s := newSeen()
 	for i := range keys {
-		s.add([]byte("till-" + strconv.Itoa(i)))
+		s.add(hashOf([]byte("till-" + strconv.Itoa(i))))
 	}
 	for i := range keys {
-		if !s.maybe([]byte("till-" + strconv.Itoa(i))) {
+		if !s.maybe(hashOf([]byte("till-" + strconv.Itoa(i)))) {
 			t.Fatalf("key %d was added and is not seen", i)
 		}
 	}
 	wrong := 0
 	for i := range keys {
-		if s.maybe([]byte("other-" + strconv.Itoa(i))) {
+		if s.maybe(hashOf([]byte("other-" + strconv.Itoa(i)))) {
 			wrong++
 		}
 	}

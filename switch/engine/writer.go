@@ -30,6 +30,7 @@ type writer struct {
 	batch     *batch
 	spare     []input
 	key       []byte      // Of the request at hand, in the projection.
+	hash      uint64      // Of key.
 	free      chan *batch // Batches to be filled, as many as blocks may be in flight.
 	appends   chan *batch // Batches on their way into the journal, in order.
 	commits   chan *batch // Batches on their way to the disk, in order.
@@ -197,7 +198,8 @@ func (w *writer) accept(now time.Time, ev *event) {
 // answeredBefore answers a request whose payment has ended, from the projection.
 func (w *writer) answeredBefore(key requestKey, ev *event) bool {
 	w.key = appendRequestKey(w.key[:0], key.institution, key.requestID)
-	if !w.seen.maybe(w.key) {
+	w.hash = hashOf(w.key)
+	if !w.seen.maybe(w.hash) {
 		return false
 	}
 	w.catchUp()
@@ -321,7 +323,10 @@ func (w *writer) addRecord(a *action) {
 		return
 	}
 	l.positions = append(l.positions, at)
-	if a.record == recordOutcome {
+	switch a.record {
+	case recordIntent:
+		w.seen.add(w.hash) // While the place where it was looked for is still at hand.
+	case recordOutcome:
 		w.project(l)
 		w.fresh.add(l, at.Sequence)
 	}
@@ -340,9 +345,7 @@ func (w *writer) project(l *life) {
 	b.text = appendRequestKey(b.text, l.Institution, l.RequestID)
 	key = len(b.text)
 	b.text = append(b.text, l.ID...)
-	request := b.update(from, key)
-	b.requests = append(b.requests, request)
-	w.seen.add(request.Key)
+	b.requests = append(b.requests, b.update(from, key))
 }
 
 // flush hands the batch on as one block. It waits while as many blocks as allowed are on

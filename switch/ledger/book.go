@@ -51,8 +51,9 @@ type Book struct {
 	sides  map[Side]*side
 	others map[string]*trail // The accounts that are neither positions nor deposits, by name.
 	lines  []payment.Posting
-	fresh  []*trail // Posted to since the last block ended.
-	span   []*trail // Posted to by the blocks of the span that have ended.
+	moving standings // Of the payment at hand.
+	fresh  []*trail  // Posted to since the last block ended.
+	span   []*trail  // Posted to by the blocks of the span that have ended.
 }
 
 // New makes an empty book under limits and fees. A nil schedule charges nothing.
@@ -76,32 +77,49 @@ func (b *Book) side(key Side) *side {
 // holds all or nothing: LiquidityShort when a side's deposit, cap and position do not
 // cover it. original is what p turns round, nil where it turns nothing round.
 func (b *Book) Hold(p, original *payment.Payment) payment.Failure {
-	m := moved(p, original)
-	for _, move := range m.all() {
-		if s := b.side(move.Side); move.Amount < 0 && s.Limited && s.Available() < -move.Amount {
+	m := b.moved(p, original)
+	for i, move := range m.all() {
+		if s := m.sides[i]; move.Amount < 0 && s.Limited && s.Available() < -move.Amount {
 			return payment.LiquidityShort
 		}
 	}
-	b.hold(&m, 1)
+	m.hold(1)
 	return payment.NoFailure
 }
 
 // HoldAgain reserves without asking: p was admitted before a restart.
 func (b *Book) HoldAgain(p, original *payment.Payment) {
-	m := moved(p, original)
-	b.hold(&m, 1)
+	m := b.moved(p, original)
+	m.hold(1)
 }
 
 // Release gives back what Hold reserved for p.
 func (b *Book) Release(p, original *payment.Payment) {
-	m := moved(p, original)
-	b.hold(&m, -1)
+	m := b.moved(p, original)
+	m.hold(-1)
 }
 
-func (b *Book) hold(m *moves, sign payment.Fen) {
-	for _, move := range m.all() {
+// standings are a payment's moves and the sides that they are of.
+type standings struct {
+	moves
+	sides [movesMax]*side
+}
+
+// moved is what p moves, valid until the next call.
+func (b *Book) moved(p, original *payment.Payment) *standings {
+	m := &b.moving
+	m.fill(p, original)
+	for i := range m.all() {
+		m.sides[i] = b.side(m.list[i].Side)
+	}
+	return m
+}
+
+// hold reserves what is to be taken, or with sign -1 gives it back.
+func (m *standings) hold(sign payment.Fen) {
+	for i, move := range m.all() {
 		if move.Amount < 0 {
-			b.side(move.Side).Held -= sign * move.Amount
+			m.sides[i].Held -= sign * move.Amount
 		}
 	}
 }
@@ -110,15 +128,15 @@ func (b *Book) hold(m *moves, sign payment.Fen) {
 // of a payment in p.Fees. The lines are valid until the next call. They are already in the
 // book.
 func (b *Book) Settle(p, original *payment.Payment) []payment.Posting {
-	m := moved(p, original)
-	b.hold(&m, -1)
+	m := b.moved(p, original)
+	m.hold(-1)
 	b.lines = b.lines[:0]
 	// What stands in the lines of positions is entered here, by side: a hot pair of accounts
 	// is in every payment, and finding it again by its name would cost more than all else.
 	var sums [2]payment.Fen
-	for _, move := range m.all() {
+	for i, move := range m.all() {
 		if move.Amount != 0 {
-			side := b.side(move.Side)
+			side := m.sides[i]
 			b.add(side.position.name, move.Amount)
 			b.post(&side.position, move.Amount)
 			sums[move.Side.Medium] += move.Amount

@@ -44,6 +44,13 @@ func (m *moves) add(side Side, amount payment.Fen) {
 // round, for its own amount; who asked for it and whom it had to call do not matter.
 func moved(p, original *payment.Payment) moves {
 	var m moves
+	m.fill(p, original)
+	return m
+}
+
+// fill makes m what moved says.
+func (m *moves) fill(p, original *payment.Payment) {
+	m.count = 0
 	source, sign := p, payment.Fen(1)
 	if p.Kind.Turns() {
 		source, sign = original, -1
@@ -57,5 +64,4 @@ func moved(p, original *payment.Payment) moves {
 		m.add(Side{leg.Institution, leg.Medium}, -amount)
 		m.add(Side{source.Institution, leg.Medium}, amount)
 	}
-	return m
 }
