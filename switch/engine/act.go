@@ -55,7 +55,7 @@ func (e *Engine) Act(a *Act) error {
 		return &payment.Refusal{Failure: payment.BodyTooLarge}
 	}
 	c := e.borrow()
-	e.inbox.put(input{event: event{kind: eventAct, calls: c}, act: a})
+	e.inbox.put(input{event: event{kind: eventAct, calls: c}, rare: &rare{act: a}})
 	_, err := e.wait(c)
 	return err
 }

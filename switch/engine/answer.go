@@ -20,13 +20,13 @@ func (c *core) answered(now time.Time, ev *event) {
 	}
 	switch {
 	case l.phase == phaseUndoing && ev.op.Kind == payment.CancelLeg:
-		c.undone(now, l, &ev.answer)
+		c.undone(now, l, ev.answer)
 	case l.phase == phaseCancelling && ev.op.Kind == payment.CancelLeg:
-		c.cancelled(now, l, &ev.answer)
+		c.cancelled(now, l, ev.answer)
 	case l.phase == phaseSent && ev.op.Kind == l.current().Kind:
-		c.decided(now, l, &ev.answer)
+		c.decided(now, l, ev.answer)
 	case l.phase == phaseAsking && ev.op.Kind == payment.Query:
-		c.told(now, l, &ev.answer)
+		c.told(now, l, ev.answer)
 	default:
 		c.note(l, ev)
 	}
@@ -108,9 +108,9 @@ func (c *core) legNotSent(now time.Time, l *life, a *payment.Answer) {
 func (c *core) failOver(now time.Time, l *life) bool {
 	leg := l.current()
 	was := leg.Institution
-	for len(l.alternatives) > 0 && l.leg == len(l.Legs)-1 {
+	for l.request != nil && len(l.request.Alternatives) > 0 && l.leg == len(l.Legs)-1 {
 		c.free(l)
-		leg.Institution, l.alternatives = l.alternatives[0], l.alternatives[1:]
+		leg.Institution, l.request.Alternatives = l.request.Alternatives[0], l.request.Alternatives[1:]
 		if c.hold(l) != payment.NoFailure {
 			leg.Institution = was // The next one has no liquidity left.
 			continue

@@ -77,10 +77,10 @@ func (c *core) step(now time.Time, ev *event) []action {
 func (c *core) arm() {
 	for _, l := range c.touched {
 		at := l.deadline()
-		if l.ended() || at.IsZero() || at.Equal(l.due) {
+		if l.ended() || at.IsZero() || at.UnixNano() == l.due {
 			continue
 		}
-		l.due = at
+		l.due = at.UnixNano()
 		c.out = append(c.out, action{kind: actionTimer, life: l})
 	}
 	c.touched = c.touched[:0]
@@ -159,8 +159,7 @@ func (c *core) again(l *life, ev *event) {
 func (c *core) live(now time.Time, ev *event) *life {
 	r := ev.request
 	l := &r.life
-	l.Payment = &r.Payment
-	l.code, l.account, l.alternatives = r.Code, r.Account, r.Alternatives
+	l.Payment, l.request = &r.Payment, r
 	l.answerBy = now.Add(c.limits.AnswerMax)
 	l.positions = l.two[:0]
 	l.ID, l.Accepted, l.Status = ev.id, now, payment.StatusPending
@@ -296,8 +295,7 @@ func (c *core) record(l *life, kind recordKind) {
 }
 
 func (c *core) note(l *life, ev *event) {
-	c.out = append(c.out, action{kind: actionRecord, life: l, record: recordNote,
-		note: evidence{leg: ev.op.Leg, op: ev.op.Kind, answer: ev.answer}})
+	c.out = append(c.out, action{kind: actionRecord, life: l, record: recordNote, note: ev})
 }
 
 func (c *core) refuse(ev *event, failure payment.Failure) {

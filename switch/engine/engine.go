@@ -151,12 +151,12 @@ func (e *Engine) Ready() error {
 
 // Find tells how the payment id stands. The error is a *payment.Refusal.
 func (e *Engine) Find(id payment.ID) (payment.Payment, error) {
-	return e.look(input{look: id})
+	return e.look(input{event: event{id: id}})
 }
 
 // FindRequest tells how the payment stands that institution asked for under requestID.
 func (e *Engine) FindRequest(institution, requestID string) (payment.Payment, error) {
-	return e.look(input{lookRequest: requestKey{institution, requestID}})
+	return e.look(input{rare: &rare{sought: requestKey{institution, requestID}}})
 }
 
 // look asks the writer for a payment at work, and the projection for one that has ended.
@@ -178,10 +178,10 @@ func (e *Engine) look(in input) (payment.Payment, error) {
 }
 
 func (e *Engine) lookBack(in input) (payment.Payment, error) {
-	id := in.look
+	id := in.id
 	if id == "" {
 		var err error
-		id, err = e.projection.request(in.lookRequest.institution, in.lookRequest.requestID)
+		id, err = e.projection.request(in.sought.institution, in.sought.requestID)
 		if err != nil {
 			return payment.Payment{}, e.lookFailed(err)
 		}
@@ -204,7 +204,7 @@ func (e *Engine) lookFailed(err error) error {
 // Answer takes an institution's answer to op. The link calls it exactly once for each
 // operation that it was given.
 func (e *Engine) Answer(op *payment.Operation, answer payment.Answer) {
-	e.inbox.put(input{event: event{kind: eventAnswer, op: op, answer: answer}})
+	e.inbox.put(input{event: event{kind: eventAnswer, op: op, answer: &answer}})
 }
 
 // Answered is one institution's answer to one operation.
@@ -213,14 +213,14 @@ type Answered struct {
 	Answer payment.Answer
 }
 
-// Answers is Answer for many that came together.
+// Answers is Answer for many that came together. The list is the engine's from then on.
 func (e *Engine) Answers(list []Answered) {
 	e.inbox.putAnswers(list)
 }
 
 // Late takes an answer that came after the link had given up on op.
 func (e *Engine) Late(op *payment.Operation, answer payment.Answer) {
-	e.inbox.put(input{event: event{kind: eventLate, op: op, answer: answer}})
+	e.inbox.put(input{event: event{kind: eventLate, op: op, answer: &answer}})
 }
 
 // Refused writes down that a request was refused before it became a payment. It never
@@ -233,7 +233,7 @@ func (e *Engine) Refused(note Refused) {
 	if !keep {
 		return
 	}
-	e.inbox.put(input{event: event{kind: eventRefused}, refused: &note, suppressed: suppressed})
+	e.inbox.put(input{event: event{kind: eventRefused}, rare: &rare{refused: &note, suppressed: suppressed}})
 }
 
 // Stop takes no more payments, waits until those at work have ended or ctx is done,

@@ -39,7 +39,7 @@ func (e *Engine) Post(n *Entry, act *Act) (payment.Payment, error) {
 	c := e.borrow()
 	r := &Request{Payment: n.payment()}
 	r.Payment.Requested = act.Time
-	e.inbox.put(input{event: event{kind: eventPost, id: n.ID, request: r, calls: c}, act: act})
+	e.inbox.put(input{event: event{kind: eventPost, id: n.ID, request: r, calls: c}, rare: &rare{act: act}})
 	return e.payment(c)
 }
 

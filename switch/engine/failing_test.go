@@ -104,7 +104,7 @@ func (f *failing) take(actions []action) {
 			f.inOrder(a.op)
 			f.waiting = append(f.waiting, a.op)
 		case actionTimer:
-			f.due[a.life.ID] = a.life.due
+			f.due[a.life.ID] = a.life.wake()
 		}
 	}
 }
@@ -225,7 +225,7 @@ func (f *failing) answer(op *payment.Operation) {
 			f.onWay = append(f.onWay, op)
 		}
 	}
-	f.step(&event{kind: eventAnswer, op: op, answer: a})
+	f.step(&event{kind: eventAnswer, op: op, answer: &a})
 }
 
 func outcomeOf(leg *failingLeg) payment.Outcome {

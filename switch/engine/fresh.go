@@ -33,9 +33,9 @@ func (f *fresh) forget() {
 func (f *fresh) concerns(in *input) bool {
 	f.forget()
 	return slices.ContainsFunc(f.list, func(c change) bool {
-		if in.look != "" {
-			return c.life.ID == in.look
+		if in.id != "" {
+			return c.life.ID == in.id
 		}
-		return requestKey{c.life.Institution, c.life.RequestID} == in.lookRequest
+		return requestKey{c.life.Institution, c.life.RequestID} == in.sought
 	})
 }

@@ -21,7 +21,7 @@ type Undecided struct {
 // most limit. The error is a *payment.Refusal.
 func (e *Engine) Queue(limit int) ([]Undecided, error) {
 	c := e.borrow()
-	e.inbox.put(input{event: event{kind: eventQueue, calls: c}, limit: limit})
+	e.inbox.put(input{event: event{kind: eventQueue, calls: c}, rare: &rare{limit: limit}})
 	<-c.done
 	list, failure := c.queue, c.refusal
 	e.release(c)
@@ -66,7 +66,7 @@ func (e *Engine) Decide(id payment.ID, moved bool, act *Act) (payment.Payment, e
 		return payment.Payment{}, refusal
 	}
 	c := e.borrow()
-	e.inbox.put(input{event: event{kind: eventDecided, id: id, moved: moved, calls: c}, act: act})
+	e.inbox.put(input{event: event{kind: eventDecided, id: id, moved: moved, calls: c}, rare: &rare{act: act}})
 	return e.payment(c)
 }
 

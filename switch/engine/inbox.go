@@ -19,13 +19,17 @@ type inbox struct {
 // input is one event with what only the runner needs.
 type input struct {
 	event
-	look        payment.ID
-	lookRequest requestKey
-	refused     *Refused
-	act         *Act
-	limit       int    // queue
-	owed        *Owed  // told
-	suppressed  uint64 // refused: how many were not kept since the last one that was.
+	*rare
+}
+
+// rare is what most inputs have nothing of.
+type rare struct {
+	sought     requestKey // look, where the event names no payment
+	refused    *Refused
+	suppressed uint64 // refused: how many were not kept since the last one that was
+	act        *Act
+	limit      int   // queue
+	owed       *Owed // told
 }
 
 // put adds one event. After close whoever waits for it is turned away at once.
@@ -57,7 +61,7 @@ func (b *inbox) putAnswers(list []Answered) {
 		b.wake()
 	}
 	for i := range list {
-		b.list = append(b.list, input{event: event{kind: eventAnswer, op: list[i].Op, answer: list[i].Answer}})
+		b.list = append(b.list, input{event: event{kind: eventAnswer, op: list[i].Op, answer: &list[i].Answer}})
 	}
 }
 

@@ -33,7 +33,7 @@ func (e *Engine) Inquire(id payment.ID, leg int, act *Act) (Inquiry, error) {
 	}
 	c, inquiry := e.borrow(), &Inquiry{}
 	c.inquiry = inquiry
-	e.inbox.put(input{event: event{kind: eventInquire, id: id, leg: leg, calls: c}, act: act})
+	e.inbox.put(input{event: event{kind: eventInquire, id: id, leg: leg, calls: c}, rare: &rare{act: act}})
 	p, err := e.payment(c)
 	if err != nil {
 		return Inquiry{}, err // The engine may still write to inquiry.
@@ -106,7 +106,7 @@ func (w *writer) inquired(ev *event) {
 		return
 	}
 	delete(w.inquiries, ev.op)
-	c.inquiry.Asked, c.inquiry.Answer = true, ev.answer
+	c.inquiry.Asked, c.inquiry.Answer = true, *ev.answer
 	if l := w.core.lives[ev.op.Payment]; l != nil {
 		c.payment = l.snapshot()
 	} else if l := w.ended(ev.op.Payment, c); l != nil {
@@ -145,7 +145,7 @@ func (e *Engine) Owe(id payment.ID, act *Act) (payment.Payment, error) {
 		return payment.Payment{}, refusal
 	}
 	c := e.borrow()
-	e.inbox.put(input{event: event{kind: eventOwe, id: id, calls: c}, act: act})
+	e.inbox.put(input{event: event{kind: eventOwe, id: id, calls: c}, rare: &rare{act: act}})
 	return e.payment(c)
 }
 

@@ -29,27 +29,26 @@ type life struct {
 	two       [2]journal.Position // Room for those of nearly every payment: intent and outcome.
 
 	phase   phase
-	leg     int             // The leg at hand.
 	failure payment.Failure // Why the payment is being undone.
 
-	// What follows is not in any record. After a restart the queries begin anew.
-	code, account string
-	alternatives  []string
-	queries       int
+	// What follows, but for leg, is not in any record. After a restart the queries begin anew.
 	cancelRefused bool
-	next          time.Time // When the engine acts again if nothing is heard.
-	answerBy      time.Time // When the caller is told that the outcome is unknown.
-	resolveBy     time.Time
 	replied       bool
+	undoing       bool // A cancel is at work on it, or is in people's hands: no refund beside it.
+	held          bool // Its moves are held in the book.
+	leg           int  // The leg at hand.
+	queries       int
+	dependants    int               // Refunds and cancels at work on this ended payment.
+	request       *Request          // What it was made of; nil after a restart.
+	next          time.Time         // When the engine acts again if nothing is heard.
+	answerBy      time.Time         // When the caller is told that the outcome is unknown.
+	resolveBy     time.Time         // When people take over.
+	due           int64             // Of wake, Unix nanoseconds.
 	calls         *call             // Everybody who waits.
 	followers     []*life           // Cancels that wait for the end of this payment.
 	original      *life             // The payment that this one is linked to.
 	reserved      payment.Fen       // Refunds in flight.
 	posted        []payment.Posting // Of the outcome record read last; replay only.
-	undoing       bool              // A cancel is at work on it, or is in people's hands: no refund beside it.
-	held          bool              // Its moves are held in the book.
-	dependants    int               // Refunds and cancels at work on this ended payment.
-	due           time.Time         // The earliest time for which a timer was set.
 	first         payment.Operation // Room for the one that nearly every payment needs.
 }
 
@@ -61,6 +60,9 @@ func (l *life) current() *payment.Leg { return &l.Legs[l.leg] }
 
 // ended reports whether l needs no more work.
 func (l *life) ended() bool { return l.Status.Final() }
+
+// wake is the earliest time for which a timer was set.
+func (l *life) wake() time.Time { return time.Unix(0, l.due) }
 
 // deadline is the next instant at which l wants to be looked at.
 func (l *life) deadline() time.Time {
@@ -92,13 +94,12 @@ func (l *life) operation(kind payment.OperationKind) *payment.Operation {
 		Scene:       l.Scene,
 		Time:        l.Requested,
 	}
-	if !kind.MovesMoney() {
-		return op
-	}
-	if leg.Kind == payment.Debit && l.account != "" {
-		op.Account = l.account
-	} else {
-		op.Code = l.code
+	switch r := l.request; {
+	case !kind.MovesMoney() || r == nil:
+	case leg.Kind == payment.Debit && r.Account != "":
+		op.Account = r.Account
+	default:
+		op.Code = r.Code
 	}
 	return op
 }

@@ -46,7 +46,7 @@ var errEnough = errors.New("engine: enough")
 // durable. The error is a *payment.Refusal: the outcome may then be announced again.
 func (e *Engine) Told(o *Owed) error {
 	c := e.borrow()
-	e.inbox.put(input{event: event{kind: eventTold, calls: c}, owed: o})
+	e.inbox.put(input{event: event{kind: eventTold, calls: c}, rare: &rare{owed: o}})
 	_, err := e.wait(c)
 	return err
 }

@@ -95,7 +95,7 @@ func appendRecord(dst []byte, a *action) []byte {
 		dst = appendLegs(dst, l)
 		return appendPostings(dst, a.postings)
 	case recordNote:
-		return appendNote(dst, &a.note)
+		return appendNote(dst, a.note)
 	case recordOwed:
 		return appendString(dst, l.Institution)
 	case recordRefunded:
@@ -147,8 +147,8 @@ func appendPostings(dst []byte, postings []payment.Posting) []byte {
 	return dst
 }
 
-func appendNote(dst []byte, n *evidence) []byte {
-	dst = append(dst, byte(n.leg), byte(n.op), byte(n.answer.Outcome), byte(n.answer.Failure))
+func appendNote(dst []byte, n *event) []byte {
+	dst = append(dst, byte(n.op.Leg), byte(n.op.Kind), byte(n.answer.Outcome), byte(n.answer.Failure))
 	dst = appendString(dst, n.answer.Reference)
 	dst = binary.AppendVarint(dst, int64(n.answer.Amount))
 	dst = appendString(dst, n.answer.Currency)

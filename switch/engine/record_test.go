@@ -73,7 +73,7 @@ func TestPaymentsComeBackFromRecords(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	l := &life{Payment: &payment.Payment{ID: "P1", Legs: []payment.Leg{{Kind: payment.Debit, Institution: "bank"}}}}
 	for kind := recordIntent; kind <= recordRefunded; kind++ {
-		f.Add(uint8(kind), appendRecord(nil, &action{record: kind, life: l, postings: []payment.Posting{{Account: "a", Amount: 1}}}))
+		f.Add(uint8(kind), appendRecord(nil, &action{record: kind, life: l, note: &event{op: &payment.Operation{}, answer: &payment.Answer{}}, postings: []payment.Posting{{Account: "a", Amount: 1}}}))
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, body []byte) {
 		_, err := checkRecord(&journal.Record{Kind: kind, Version: recordKind(kind).version(), Body: body})
@@ -101,7 +101,7 @@ func TestStepAllocations(t *testing.T) {
 				body = appendRecord(body[:0], &a)
 			}
 		}
-		answer.answer = payment.Answer{Outcome: payment.Approved}
+		answer.answer = &payment.Answer{Outcome: payment.Approved}
 		c.step(now, answer)
 	})
 	if len(c.lives) != 0 {

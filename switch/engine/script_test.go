@@ -231,7 +231,7 @@ func (s *script) answer(kind string, plain []string, options map[string]string) 
 		}
 		a.Failure = failure
 	}
-	ev := &event{kind: eventAnswer, op: op, answer: a}
+	ev := &event{kind: eventAnswer, op: op, answer: &a}
 	if kind == "late" {
 		ev.kind = eventLate
 	}
@@ -291,7 +291,7 @@ func (s *script) describe(a *action) string {
 	case actionSend:
 		return fmt.Sprintf("send %s %s %s\n", a.op.Institution, a.op.Kind, a.op.Reference)
 	case actionTimer:
-		return fmt.Sprintf("timer %s +%s\n", a.life.ID, a.life.due.Sub(s.now))
+		return fmt.Sprintf("timer %s +%s\n", a.life.ID, a.life.wake().Sub(s.now))
 	case actionReply:
 		return fmt.Sprintf("reply %s %s\n", a.life.ID, status(a.life))
 	case actionSame:
@@ -308,7 +308,7 @@ func (s *script) keep(a *action) string {
 	s.journal = append(s.journal, journal.Record{Kind: uint8(a.record), Version: a.record.version(), Body: body})
 	switch a.record {
 	case recordNote:
-		return fmt.Sprintf("note %s %s %s\n", a.life.ID, a.note.op, a.note.answer.Outcome)
+		return fmt.Sprintf("note %s %s %s\n", a.life.ID, a.note.op.Kind, a.note.answer.Outcome)
 	case recordRefunded:
 		return fmt.Sprintf("record %s refunded %d%s\n", a.life.ID, a.life.Refunded, chargedBack(a.life))
 	case recordOutcome:

@@ -91,7 +91,7 @@ func (w *world) send(op *payment.Operation) {
 	if w.chance(w.faults.notSent) {
 		w.inEpoch(0, func() {
 			w.step(&event{kind: eventAnswer, op: op,
-				answer: payment.Answer{Outcome: payment.NotSent, Failure: payment.InstitutionUnavailable}})
+				answer: &payment.Answer{Outcome: payment.NotSent, Failure: payment.InstitutionUnavailable}})
 		})
 		return
 	}
@@ -148,5 +148,5 @@ func (w *world) hear(op *payment.Operation, a payment.Answer, answered *bool) {
 		w.tally.late++
 	}
 	*answered = true
-	w.step(&event{kind: kind, op: op, answer: a})
+	w.step(&event{kind: kind, op: op, answer: &a})
 }

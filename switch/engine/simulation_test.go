@@ -381,7 +381,7 @@ func (w *world) collect(actions []action) {
 		case actionSend:
 			b.ops = append(b.ops, a.op)
 		case actionTimer:
-			id, due := a.life.ID, a.life.due
+			id, due := a.life.ID, a.life.wake()
 			w.inEpoch(time.Until(due), func() { w.step(&event{kind: eventDue, id: id}) })
 		case actionReply, actionSame:
 			b.replies = append(b.replies, *a.life.last())

@@ -24,9 +24,9 @@ type timer struct {
 	id payment.ID
 }
 
-// set adds an entry.
-func (t *timers) set(at time.Time, id payment.ID) {
-	entry := timer{at: at.UnixNano(), id: id}
+// set adds an entry for at, Unix nanoseconds.
+func (t *timers) set(at int64, id payment.ID) {
+	entry := timer{at: at, id: id}
 	if last, ok := t.queue.last(); ok && entry.at < last.at {
 		heap.Push(&t.heap, entry)
 		return

@@ -25,7 +25,7 @@ func TestTimersComeInOrder(t *testing.T) {
 			fallthrough
 		case 1, 2, 3:
 			serial++
-			have.set(time.Unix(0, at), payment.ID(strconv.FormatInt(at, 10)))
+			have.set(at, payment.ID(strconv.FormatInt(at, 10)))
 			want = append(want, at)
 			slices.Sort(want)
 		case 4, 5, 6:

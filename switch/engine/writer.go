@@ -249,9 +249,9 @@ func (w *writer) newID(now time.Time) payment.ID {
 // find answers a look-up among the payments at work. What it says is durable before it is
 // said; that there is no such payment at work is said at once, unless it has only just ended.
 func (w *writer) find(in *input) {
-	l := w.core.lives[in.look]
-	if in.look == "" {
-		l = w.core.asked[in.lookRequest]
+	l := w.core.lives[in.id]
+	if in.id == "" {
+		l = w.core.asked[in.sought]
 	}
 	switch {
 	case l != nil:

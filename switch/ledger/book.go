@@ -40,6 +40,7 @@ func (s *Standing) UsedPPM() int64 {
 
 // side is a standing with what is posted to its accounts.
 type side struct {
+	key Side
 	Standing
 	position, deposit trail
 }
@@ -64,7 +65,7 @@ func New(limits Limits, fees *Schedule) *Book {
 func (b *Book) side(key Side) *side {
 	s := b.sides[key]
 	if s == nil {
-		s = &side{}
+		s = &side{key: key}
 		s.position = trail{name: Account{Position, key.Medium, key.Institution}.String(), balance: &s.Position}
 		s.deposit = trail{name: Account{Deposit, key.Medium, key.Institution}.String(), balance: &s.Deposit}
 		s.Cap, s.Limited = b.limits.Cap(key)
@@ -105,12 +106,15 @@ type standings struct {
 	sides [movesMax]*side
 }
 
-// moved is what p moves, valid until the next call.
+// moved is what p moves, valid until the next call. A hot pair of accounts is in nearly every
+// payment: the sides of the one before are looked at first.
 func (b *Book) moved(p, original *payment.Payment) *standings {
 	m := &b.moving
 	m.fill(p, original)
 	for i := range m.all() {
-		m.sides[i] = b.side(m.list[i].Side)
+		if s := m.sides[i]; s == nil || s.key != m.list[i].Side {
+			m.sides[i] = b.side(m.list[i].Side)
+		}
 	}
 	return m
 }

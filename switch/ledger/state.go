@@ -101,6 +101,7 @@ func appendText(dst []byte, text string) []byte {
 // Restore makes b what AppendState wrote. With an error b is not to be used.
 func (b *Book) Restore(state []byte) error {
 	clear(b.sides)
+	b.moving = standings{}
 	clear(b.others)
 	b.fresh, b.span = nil, nil
 	if len(state) == 0 {
