@@ -159,9 +159,18 @@ func (e *Engine) FindRequest(institution, requestID string) (payment.Payment, er
 	return e.look(input{rare: &rare{sought: requestKey{institution, requestID}}})
 }
 
-// look asks the writer for a payment at work, and the projection for one that has ended.
-// The writer answers in journal order, so what it no longer has is in the projection.
+// look finds a payment that has ended in the projection, and asks the writer for the others.
 func (e *Engine) look(in input) (payment.Payment, error) {
+	p, err := e.lookBack(in.id, in.rare)
+	if !errors.Is(err, journal.ErrNotFound) && !e.writer.fresh.concerns(&in) {
+		return p, e.lookFailed(err)
+	}
+	return e.lookNow(in)
+}
+
+// lookNow asks the writer for a payment at work. It answers in journal order, so what it no
+// longer has is in the projection.
+func (e *Engine) lookNow(in input) (payment.Payment, error) {
 	c := e.borrow()
 	in.calls, in.event.kind = c, eventLook
 	e.inbox.put(in)
@@ -174,26 +183,31 @@ func (e *Engine) look(in input) (payment.Payment, error) {
 	if found {
 		return *p, nil
 	}
-	return e.lookBack(in)
+	past, err := e.lookBack(in.id, in.rare)
+	return past, e.lookFailed(err)
 }
 
-func (e *Engine) lookBack(in input) (payment.Payment, error) {
-	id := in.id
+// lookBack reads a payment that has ended, by its id or by what was sought where that is empty;
+// journal.ErrNotFound where there is none.
+func (e *Engine) lookBack(id payment.ID, r *rare) (payment.Payment, error) {
 	if id == "" {
 		var err error
-		id, err = e.projection.request(in.sought.institution, in.sought.requestID)
-		if err != nil {
-			return payment.Payment{}, e.lookFailed(err)
+		if id, err = e.projection.request(r.sought.institution, r.sought.requestID); err != nil {
+			return payment.Payment{}, err
 		}
 	}
 	l, err := e.projection.find(id)
 	if err != nil {
-		return payment.Payment{}, e.lookFailed(err)
+		return payment.Payment{}, err
 	}
 	return *l.Payment, nil
 }
 
+// lookFailed is what a look-up's caller is told of err; nil where that is nil.
 func (e *Engine) lookFailed(err error) error {
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, journal.ErrNotFound) {
 		return &payment.Refusal{Failure: payment.PaymentNotFound}
 	}

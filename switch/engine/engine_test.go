@@ -290,7 +290,8 @@ func TestQuestionsWaitForTheirOwnBlock(t *testing.T) {
 			return payment.Answer{Outcome: payment.Approved}, time.Second
 		})
 		first, err := e.Submit(debit("r1", 100))
-		if err != nil {
+		turned, fault := e.Submit(debit("r0", 100))
+		if err = errors.Join(err, fault); err != nil {
 			t.Fatal(err)
 		}
 		var answered sync.Map
@@ -308,23 +309,33 @@ func TestQuestionsWaitForTheirOwnBlock(t *testing.T) {
 			return func() (payment.Payment, error) { return e.FindRequest("shop", id) }
 		}
 		ask("r2", func() (payment.Payment, error) { return e.Submit(debit("r2", 100)) }, payment.StatusApproved)
-		time.Sleep(500 * time.Millisecond) // Its intent is durable, its answer on the way.
+		ask("refund", func() (payment.Payment, error) {
+			return e.Submit(&Request{Payment: payment.Payment{Kind: payment.Refund, Original: turned.ID, Institution: "shop", RequestID: "r3", Amount: 60}})
+		}, payment.StatusApproved)
+		time.Sleep(500 * time.Millisecond) // Their intents are durable, their answers on the way.
 		log.mu.Lock()
 		log.latency = time.Minute
 		log.mu.Unlock()
-		time.Sleep(time.Second) // Its outcome is in the journal and not durable.
+		time.Sleep(time.Second) // Their outcomes are in the journal and not durable.
 		ask("ended before, by id", func() (payment.Payment, error) { return e.Find(first.ID) }, payment.StatusApproved)
 		ask("ended before, by request", request("r1"), payment.StatusApproved)
 		ask("just ended", request("r2"), payment.StatusApproved)
+		ask("just refunded", func() (payment.Payment, error) {
+			p, err := e.Find(turned.ID)
+			if p.Refunded != 60 {
+				t.Errorf("after the refund's block %d fen are refunded, want 60", p.Refunded)
+			}
+			return p, err
+		}, payment.StatusApproved)
 		synctest.Wait()
 		for name, want := range map[string]bool{"ended before, by id": true, "ended before, by request": true,
-			"just ended": false, "r2": false} {
+			"just ended": false, "just refunded": false, "r2": false, "refund": false} {
 			if _, got := answered.Load(name); got != want {
 				t.Errorf("%s: answered %t while no block became durable, want %t", name, got, want)
 			}
 		}
 		wg.Wait()
-		if n := len(e.writer.fresh.list); n > 1 {
+		if n := len(e.writer.fresh.list); n > 3 {
 			t.Errorf("%d payments are still kept as just ended", n)
 		}
 		stop(t, e)

@@ -2,12 +2,15 @@ package engine
 
 import (
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
 // fresh lists the payments of which the projection says something new since blocks that are
-// not durable yet. A question about any other payment that has ended waits for no block.
+// not durable yet. A question about any other payment that has ended waits for no block, and
+// does not wake the writer.
 type fresh struct {
+	mu      sync.Mutex
 	list    []change      // In the order of their blocks.
 	durable atomic.Uint64 // Sequence of the newest block that is; the committer writes it.
 }
@@ -18,10 +21,21 @@ type change struct {
 	sequence uint64
 }
 
-func (f *fresh) add(l *life, sequence uint64) { f.list = append(f.list, change{l, sequence}) }
+// add lists l, before block sequence can be seen in the projection.
+func (f *fresh) add(l *life, sequence uint64) {
+	f.mu.Lock()
+	f.list = append(f.list, change{l, sequence})
+	f.mu.Unlock()
+}
 
 // forget lets go of what has become durable.
 func (f *fresh) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.trim()
+}
+
+func (f *fresh) trim() {
 	durable, n := f.durable.Load(), 0
 	for n < len(f.list) && f.list[n].sequence <= durable {
 		n++
@@ -29,9 +43,12 @@ func (f *fresh) forget() {
 	f.list = slices.Delete(f.list, 0, n)
 }
 
-// concerns reports whether a look-up asks for one of the payments.
+// concerns reports whether a look-up asks for one of the payments. What was read from the
+// projection before it said no is durable.
 func (f *fresh) concerns(in *input) bool {
-	f.forget()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.trim()
 	return slices.ContainsFunc(f.list, func(c change) bool {
 		if in.id != "" {
 			return c.life.ID == in.id
