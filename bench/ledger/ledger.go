@@ -71,7 +71,7 @@ func Run(args []string) error {
 	flags := flag.NewFlagSet("ledger", flag.ContinueOnError)
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds; the median is kept")
 	flags.IntVar(&o.payments, "payments", 1_000_000, "payments of a round")
-	flags.IntVar(&o.clients, "clients", 1152, "callers, each with one payment in flight")
+	flags.IntVar(&o.clients, "clients", 1024, "callers, each with one payment in flight")
 	flags.IntVar(&o.seconds, "seconds", 5, "length of each round in PostgreSQL")
 	flags.IntVar(&o.windowPayments, "window", 1_000_000, "payments of a window that is closed and stated in the end; 0 for none")
 	flags.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the rounds to this file")

@@ -41,7 +41,7 @@ type setting struct {
 	name      string
 	address   string // Of whoever is asked; empty for nobody.
 	payments  *result
-	questions *result
+	questions *asked
 	latency   *hdrhistogram.Histogram // Of all rounds' payments.
 }
 
@@ -61,7 +61,7 @@ func (c *course) flood() error {
 		return err
 	}
 	s := floodSummary{PaymentsPerS: c.rate, Rounds: c.rounds, Together: c.together}
-	var ratios, beside, query99, asked []float64
+	var ratios, beside, query99, rates []float64
 	for round := range c.rounds {
 		for i := range settings { // What comes first changes from round to round.
 			now := settings[(i+round)%len(settings)]
@@ -72,11 +72,11 @@ func (c *course) flood() error {
 		}
 		ratios = append(ratios, under.payments.at(99)/quiet.payments.at(99))
 		beside = append(beside, under.payments.at(99)/sink.payments.at(99))
-		query99, asked = append(query99, under.questions.at(99)), append(asked, under.questions.perSecond())
+		query99, rates = append(query99, under.questions.P99), append(rates, under.questions.PerS)
 		fmt.Printf("round %d   quiet p50 %.3f p99 %.3f ms   %.0f questions/s to a sink p50 %.3f p99 %.3f ms   "+
 			"%.0f to the switch p50 %.3f p99 %.3f ms\n", round+1, quiet.payments.at(50), quiet.payments.at(99),
-			sink.questions.perSecond(), sink.payments.at(50), sink.payments.at(99),
-			under.questions.perSecond(), under.payments.at(50), under.payments.at(99))
+			sink.questions.PerS, sink.payments.at(50), sink.payments.at(99),
+			under.questions.PerS, under.payments.at(50), under.payments.at(99))
 	}
 	all := func(s *setting) *result { return &result{latency: s.latency} }
 	s.QuietP50, s.QuietP99 = all(quiet).at(50), all(quiet).at(99)
@@ -84,10 +84,11 @@ func (c *course) flood() error {
 	s.FloodP50, s.FloodP99 = all(under).at(50), all(under).at(99)
 	s.P99Ratio, s.MedianRatio = s.FloodP99/s.QuietP99, figures.Median(ratios)
 	s.SinkRatio, s.SinkMedian = s.FloodP99/s.SinkP99, figures.Median(beside)
-	s.QueryP99, s.QueriesPerS = figures.Median(query99), figures.Median(asked)
+	s.QueryP99, s.QueriesPerS = figures.Median(query99), figures.Median(rates)
 	fmt.Printf("\nincluded: what the payments' benchmark includes; each question and its answer sealed, %d questions in one\n"+
-		"write. Load, switch and institution share this machine's cores, so that the questions' own sender slows\n"+
-		"the payments too: as beside the sink, a bare server that reads each question and says \"approved\" at once.\n\n", c.together)
+		"write. Load, switch and institution share this machine's cores; the questions' sender is a process of its\n"+
+		"own and has the lowest priority, as has the sink, a bare server that reads each question and says \"approved\"\n"+
+		"at once: what the payments lose beside it is the sender's doing, not the switch's.\n\n", c.together)
 	line, err := json.Marshal(s)
 	if err == nil {
 		fmt.Println(string(line))
@@ -104,15 +105,17 @@ func (c *course) pay(s *setting, ids []string) error {
 		s.payments, err = steady.open(c.clients, c.rate)
 		return err
 	}
-	ask := c.questions(s.address, ids)
-	failed := make(chan error, 1)
-	go func() {
-		var err error
-		s.questions, err = ask.open(max(8, 64/c.together), float64(c.queries)/float64(c.together))
-		failed <- err
-	}()
+	ask, err := startAsker(c.questions(s.address, ids))
+	if err != nil {
+		return err
+	}
+	if err := ask.begin(); err != nil {
+		return errors.Join(err, ask.end())
+	}
+	var fault error
 	s.payments, err = steady.open(c.clients, c.rate)
-	return errors.Join(err, <-failed)
+	s.questions, fault = ask.wait()
+	return errors.Join(err, fault)
 }
 
 // payFor makes n payments and returns their ids.
@@ -131,14 +134,15 @@ func (c *course) payFor(n int) ([]string, error) {
 
 // questions are those of one setting, about the payments in turn, as many in one write as
 // o.together says.
-func (c *course) questions(address string, ids []string) *load {
+func (c *course) questions(address string, ids []string) *order {
 	requests := make([][]byte, c.queries*c.seconds/c.together)
 	for i := range requests {
 		for n := range c.together {
 			requests[i] = append(requests[i], c.question(ids[(i*c.together+n)%len(ids)])...)
 		}
 	}
-	return &load{address, requests, []byte(`"status":"approved"`), loadMax, c.together}
+	return &order{Address: address, Requests: requests, Want: []byte(`"status":"approved"`), Together: c.together,
+		Rate: float64(c.queries) / float64(c.together), Clients: max(8, 64/c.together)}
 }
 
 // question is one whole request about payment id.

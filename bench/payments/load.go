@@ -46,22 +46,24 @@ func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1_000, 60_
 
 // closed sends the load from clients connections, each with one request in flight: the
 // next leaves when the answer has come.
-func (l *load) closed(clients int) (*result, error) { return l.send(clients, 0) }
+func (l *load) closed(clients int) (*result, error) { return l.open(clients, 0) }
 
 // open sends the load at rate requests a second, whatever the answers do. A latency
 // counts from the instant at which the request was due, so that a stall is felt by
 // every request that it delays.
-func (l *load) open(clients int, rate float64) (*result, error) { return l.send(clients, rate) }
-
-// send gives each connection the next request, at a rate above zero when it is due, until
-// none is left. Time begins when all connections stand.
-func (l *load) send(clients int, rate float64) (*result, error) {
+func (l *load) open(clients int, rate float64) (*result, error) {
 	conns, err := l.dial(clients)
 	if err != nil {
 		return nil, err
 	}
+	return l.send(conns, rate)
+}
+
+// send gives each connection the next request, at a rate above zero when it is due, until
+// none is left. Time begins now, when all connections stand.
+func (l *load) send(conns []net.Conn, rate float64) (*result, error) {
 	s := &sending{load: l, rate: rate, took: make([]time.Duration, len(l.requests)), start: time.Now()}
-	parts := make([]*result, clients)
+	parts := make([]*result, len(conns))
 	var wg sync.WaitGroup
 	for i, conn := range conns {
 		wg.Go(func() { parts[i] = s.work(conn) })

@@ -37,6 +37,9 @@ func serveProxy(target string) error {
 // serveSink answers every request at once with as much as the switch says of a payment; it
 // knows nothing and checks nothing.
 func serveSink() error {
+	if err := stepBack(); err != nil {
+		return err
+	}
 	body := append([]byte(`{"status":"approved","padding":"`), bytes.Repeat([]byte("x"), sinkBytes)...)
 	body = append(body, '"', '}')
 	return serve(func(ctx *fasthttp.RequestCtx) { ctx.Response.SetBodyRaw(body) })

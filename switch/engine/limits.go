@@ -18,13 +18,15 @@ type Limits struct {
 	ResumePerSecond   int           `yaml:"resume_per_second"`   // Undecided payments of an earlier run asked about in a second.
 }
 
-// DefaultLimits are those of one small machine.
+// DefaultLimits are those of one small machine. While one block is being synced a second one waits
+// for it with all that was decided since, and a third is being made: with larger blocks or fewer
+// in flight the processors stand idle during the sync (bench/ledger/results.md).
 func DefaultLimits() Limits {
 	return Limits{
 		InFlightMax:       20_000,
 		AnswerMax:         8 * time.Second,
-		BlockRecordsMax:   500,
-		BlocksInFlight:    2,
+		BlockRecordsMax:   350,
+		BlocksInFlight:    3,
 		SnapshotBlocks:    5_000,
 		RefusalsPerSecond: 100,
 		ResumePerSecond:   2_000,
