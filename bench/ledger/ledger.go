@@ -50,14 +50,16 @@ type result struct {
 	SealS          float64 `json:"seal_s"`       // From the cut to the sealed close.
 	StatementsS    float64 `json:"statements_s"` // Of all members.
 
-	Clients int `json:"clients"`
-	Rounds  int `json:"rounds"`
+	Clients  int `json:"clients"`
+	Together int `json:"together"`
+	Rounds   int `json:"rounds"`
 }
 
 type options struct {
 	rounds   int
 	payments int
 	clients  int
+	together int
 	seconds  int
 	postgres bool
 
@@ -71,7 +73,8 @@ func Run(args []string) error {
 	flags := flag.NewFlagSet("ledger", flag.ContinueOnError)
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds; the median is kept")
 	flags.IntVar(&o.payments, "payments", 1_000_000, "payments of a round")
-	flags.IntVar(&o.clients, "clients", 1024, "callers, each with one payment in flight")
+	flags.IntVar(&o.clients, "clients", 16, "callers")
+	flags.IntVar(&o.together, "together", 80, "payments that each caller has in flight")
 	flags.IntVar(&o.seconds, "seconds", 5, "length of each round in PostgreSQL")
 	flags.IntVar(&o.windowPayments, "window", 1_000_000, "payments of a window that is closed and stated in the end; 0 for none")
 	flags.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the rounds to this file")
@@ -87,8 +90,8 @@ func (o *options) measure() error {
 	// A thread in fsync holds its processor for a while: one more of them than cores. The
 	// switch takes two more, for its connections.
 	runtime.GOMAXPROCS(runtime.NumCPU() + 1)
-	fmt.Printf("%s, %d cores; %d callers, %d rounds of %d payments each, all on one pair of accounts\n",
-		runtime.Version(), runtime.NumCPU(), o.clients, o.rounds, o.payments)
+	fmt.Printf("%s, %d cores; %d callers with %d payments in flight each, %d rounds of %d payments, all on one pair of accounts\n",
+		runtime.Version(), runtime.NumCPU(), o.clients, o.together, o.rounds, o.payments)
 	directory, err := os.MkdirTemp("", "tongma-bench-")
 	if err != nil {
 		return err
@@ -193,7 +196,7 @@ func (o *options) run(directory string) (r result, err error) {
 
 // rounded measures the rounds; request ids begin after from.
 func (o *options) rounded(e *engine.Engine, from int) (r result, moved payment.Fen, err error) {
-	r = result{Clients: o.clients, Rounds: o.rounds}
+	r = result{Clients: o.clients, Together: o.together, Rounds: o.rounds}
 	var rates []float64
 	var latencies []time.Duration
 	spent, began := cpu(), time.Now()
@@ -227,7 +230,7 @@ func (o *options) open(directory string) (*journal.Store, *engine.Engine, *ledge
 		return nil, nil, nil, err
 	}
 	limits := engine.DefaultLimits()
-	limits.InFlightMax = 2 * o.clients
+	limits.InFlightMax = 2 * o.clients * o.together
 	caps := ledger.DefaultLimits()
 	caps.DefaultCap = 1e15 // Binds, so that every hold is counted against it.
 	book := ledger.New(caps, nil)
@@ -242,37 +245,94 @@ func (o *options) open(directory string) (*journal.Store, *engine.Engine, *ledge
 	return store, b.engine, book, nil
 }
 
-// load pays from many callers at once and returns what was moved, and how long each
-// payment took. Request ids begin after from.
+// load pays from all callers at once and returns what was moved, and how long each payment
+// took. Request ids begin after from.
 func (o *options) load(e *engine.Engine, from int) (payment.Fen, []time.Duration, error) {
-	var next, moved atomic.Int64
-	var mu sync.Mutex
-	var faults error
+	l := &load{options: o, engine: e, from: int64(from), took: make([]time.Duration, o.payments)}
+	callers := make([]caller, o.clients)
 	var wg sync.WaitGroup
-	latencies := make([]time.Duration, o.payments)
-	for range o.clients {
-		wg.Go(func() {
-			sum, fault := payment.Fen(0), error(nil)
-			for n := next.Add(1); n <= int64(o.payments) && fault == nil; n = next.Add(1) {
-				amount := payment.Fen(100 + n%900)
-				began := time.Now()
-				p, err := e.Submit(request(int64(from)+n, amount, began))
-				latencies[n-1] = time.Since(began)
-				if fault = err; err == nil && p.Status != payment.StatusApproved {
-					fault = fmt.Errorf("payment %d is %s", n, p.Status)
-				}
-				sum += amount
-			}
-			moved.Add(int64(sum))
-			if fault != nil {
-				mu.Lock()
-				faults = errors.Join(faults, fault)
-				mu.Unlock()
-			}
-		})
+	for i := range callers {
+		wg.Go(func() { callers[i].pay(l) })
 	}
 	wg.Wait()
-	return payment.Fen(moved.Load()), latencies, faults
+	var moved payment.Fen
+	var faults error
+	for i := range callers {
+		moved, faults = moved+callers[i].moved, errors.Join(faults, callers[i].fault)
+	}
+	return moved, l.took, faults
+}
+
+// load is what all callers have to pay, and how far they are.
+type load struct {
+	*options
+	engine *engine.Engine
+	from   int64
+	next   atomic.Int64
+	took   []time.Duration // Of each payment, until its caller has the answer.
+}
+
+// caller has several payments in flight, as a connection between institutions has.
+type caller struct {
+	ended chan *flight
+	moved payment.Fen
+	fault error
+}
+
+// flight is one payment on its way, then the next one.
+type flight struct {
+	n       int64 // From 1.
+	amount  payment.Fen
+	began   time.Time
+	payment *payment.Payment
+	err     error
+	tell    engine.Tell
+}
+
+// pay begins a payment whenever one has ended, until none is left.
+func (c *caller) pay(l *load) {
+	c.ended = make(chan *flight, l.together)
+	flying := 0
+	for range l.together {
+		f := &flight{}
+		f.tell = func(p *payment.Payment, err error) {
+			f.payment, f.err = p, err
+			c.ended <- f
+		}
+		if l.begin(f) {
+			flying++
+		}
+	}
+	for flying > 0 {
+		f := <-c.ended
+		l.took[f.n-1] = time.Since(f.began)
+		if !c.take(f) || !l.begin(f) {
+			flying--
+		}
+	}
+}
+
+func (l *load) begin(f *flight) bool {
+	f.n = l.next.Add(1)
+	if f.n > int64(l.payments) {
+		return false
+	}
+	f.amount, f.began = payment.Fen(100+f.n%900), time.Now()
+	l.engine.Begin(request(l.from+f.n, f.amount, f.began), f.tell)
+	return true
+}
+
+// take counts what has ended; after a fault nothing more is begun.
+func (c *caller) take(f *flight) bool {
+	switch {
+	case f.err != nil:
+		c.fault = f.err
+	case f.payment.Status != payment.StatusApproved:
+		c.fault = fmt.Errorf("payment %d is %s", f.n, f.payment.Status)
+	default:
+		c.moved += f.amount
+	}
+	return c.fault == nil
 }
 
 // request is one payment from a till, to be taken from an account at the bank.

@@ -50,7 +50,7 @@ func (o *options) window(directory string) (r windowResult, err error) {
 
 func (o *options) closeWindow(e *engine.Engine, desk *settlement.Desk, r *windowResult) error {
 	more := *o
-	more.payments, more.clients = o.windowPayments/10, 64
+	more.payments, more.clients = o.windowPayments/10, 1
 	going := make(chan error, 1)
 	go func() {
 		_, _, err := more.load(e, o.windowPayments)

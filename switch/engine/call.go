@@ -8,7 +8,9 @@ import (
 // call is one caller that waits for a reply. Whoever takes one on answers it, at the latest
 // when the writer ends: the caller waits for nothing else.
 type call struct {
-	done    chan struct{}    // Receives one value when payment or refusal is set.
+	engine  *Engine          // Whose pool it is from.
+	done    chan struct{}    // Receives one value when payment or refusal is set,
+	tell    Tell             // unless somebody is to be told instead.
 	payment *payment.Payment // Nobody changes it any more.
 	refusal payment.Failure
 	found   bool // Find: the payment is at work, and payment says how it stands.
@@ -26,13 +28,15 @@ func (e *Engine) borrow() *call {
 	if c, ok := e.calls.Get().(*call); ok {
 		return c
 	}
-	return newCall()
+	c := newCall()
+	c.engine = e
+	return c
 }
 
-// release gives c back; only its waiter does so, after done.
+// release gives c back; only its waiter does so, after done, or who tells.
 func (e *Engine) release(c *call) {
 	c.payment, c.refusal, c.found, c.next = nil, payment.NoFailure, false, nil
-	c.queue, c.stood, c.tail, c.inquiry = nil, nil, 0, nil
+	c.queue, c.stood, c.tail, c.inquiry, c.tell = nil, nil, 0, nil, nil
 	e.calls.Put(c)
 }
 
@@ -44,10 +48,23 @@ func (c *call) join(l *life) {
 	c.next, l.calls = l.calls, c
 }
 
-// finish wakes the waiter.
-func (c *call) finish() { c.done <- struct{}{} }
+// finish wakes the waiter, or tells whoever is to be told; c is theirs from then on.
+func (c *call) finish() {
+	tell := c.tell
+	if tell == nil {
+		c.done <- struct{}{}
+		return
+	}
+	p, failure := c.payment, c.refusal
+	c.engine.release(c)
+	if failure != payment.NoFailure {
+		tell(nil, &payment.Refusal{Failure: failure})
+		return
+	}
+	tell(p, nil)
+}
 
-// turnAway wakes the waiter with a refusal.
+// turnAway is finish with a refusal.
 func (c *call) turnAway(failure payment.Failure) {
 	c.refusal = failure
 	c.finish()

@@ -101,6 +101,22 @@ func (e *Engine) Submit(r *Request) (payment.Payment, error) {
 	return e.payment(c)
 }
 
+// Tell takes what Submit returns. Nobody changes the payment any more, and nobody may.
+type Tell func(p *payment.Payment, err error)
+
+// Begin is Submit for a caller that has many payments in flight and does not wait for each:
+// tell is called exactly once, perhaps before Begin returns. It is called from where all answers
+// are handed out, one after the other, and must not block.
+func (e *Engine) Begin(r *Request, tell Tell) {
+	if refusal := e.accepting(); refusal != nil {
+		tell(nil, refusal)
+		return
+	}
+	c := e.borrow()
+	c.tell = tell
+	e.inbox.put(input{event: event{kind: eventAccept, request: r, calls: c}})
+}
+
 // wait returns when c is answered.
 func (e *Engine) wait(c *call) (*payment.Payment, error) {
 	<-c.done

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -377,6 +378,53 @@ func (s *slowSaves) Save(sequence uint64, state []byte) error {
 	time.Sleep(time.Minute)
 	s.done.Add(1)
 	return s.memory.Save(sequence, state)
+}
+
+// Whoever does not wait is told exactly once what Submit would return: the end, the same for the
+// same request, that the outcome is not known, and that nothing is taken any more.
+func TestBeginTellsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, _ := start(t, newMemory(), func(op *payment.Operation) (payment.Answer, time.Duration) {
+			if op.Amount == 13 {
+				return payment.Answer{}, time.Hour // Nothing is heard of it.
+			}
+			return approve(op)
+		})
+		told := map[string][]string{}
+		var mu sync.Mutex
+		begin := func(id string, amount payment.Fen) {
+			e.Begin(debit(id, amount), func(p *payment.Payment, err error) {
+				said := failureOf(err).String()
+				if err == nil {
+					said = p.RequestID + " " + p.Status.String()
+				}
+				mu.Lock()
+				told[id] = append(told[id], said)
+				mu.Unlock()
+			})
+		}
+		for i := range 300 {
+			begin(fmt.Sprint("r", i), 100)
+		}
+		begin("r0", 100)
+		begin("lost", 13)
+		time.Sleep(DefaultLimits().AnswerMax - time.Second)
+		if n := len(told["lost"]); n != 0 {
+			t.Errorf("the lost one was told of %d times before the answer deadline", n)
+		}
+		time.Sleep(2 * time.Second)
+		stop(t, e)
+		begin("late", 100)
+		for id, want := range map[string][]string{"r0": {"r0 approved", "r0 approved"}, "r299": {"r299 approved"},
+			"lost": {"lost unknown"}, "late": {"shutting_down"}} {
+			if !slices.Equal(told[id], want) {
+				t.Errorf("%s: told %q, want %q", id, told[id], want)
+			}
+		}
+		if len(told) != 302 {
+			t.Errorf("%d requests were told of, want 302", len(told))
+		}
+	})
 }
 
 // The journal may be closed when Stop returns: no snapshot is being written any more.
