@@ -409,9 +409,11 @@ func TestBeginTellsOnce(t *testing.T) {
 		begin("r0", 100)
 		begin("lost", 13)
 		time.Sleep(DefaultLimits().AnswerMax - time.Second)
+		mu.Lock()
 		if n := len(told["lost"]); n != 0 {
 			t.Errorf("the lost one was told of %d times before the answer deadline", n)
 		}
+		mu.Unlock()
 		time.Sleep(2 * time.Second)
 		stop(t, e)
 		begin("late", 100)
