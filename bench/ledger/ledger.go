@@ -82,6 +82,9 @@ func Run(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if o.clients < 1 || o.together < 1 || o.rounds < 1 || o.payments < 1 {
+		return errors.New("-clients, -together, -rounds and -payments are at least 1")
+	}
 	return o.measure()
 }
 

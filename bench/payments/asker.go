@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -42,13 +43,15 @@ type asked struct {
 // lowestPriority is the nice value of who takes what others leave.
 const lowestPriority = 19
 
-// stepBack gives all threads of this process, which becomes a group of its own, the lowest
-// priority.
+// stepBack gives the threads of this process, and with them those that they will start, the
+// lowest priority.
 func stepBack() error {
-	if err := syscall.Setpgid(0, 0); err != nil {
-		return err
+	threads, err := os.ReadDir("/proc/self/task")
+	for _, thread := range threads {
+		id, fault := strconv.Atoi(thread.Name())
+		err = errors.Join(err, fault, syscall.Setpriority(syscall.PRIO_PROCESS, id, lowestPriority))
 	}
-	return syscall.Setpriority(syscall.PRIO_PGRP, 0, lowestPriority)
+	return err
 }
 
 // serveAsker reads an order, says when its connections stand, begins when it is told to, and

@@ -65,7 +65,7 @@ func Run(args []string) error {
 	flags.IntVar(&o.together, "together", 10, "questions that a caller sends in one write (HTTP pipelining) with -queries")
 	flags.StringVar(&o.proxy, "as-proxy", "", "be the proxy to this address (the benchmark starts itself so)")
 	sink := flags.Bool("as-sink", false, "be the sink (the benchmark starts itself so)")
-	asker := flags.Bool("as-asker", false, "send the questions that standard input holds (the benchmark starts itself so)")
+	asks := flags.Bool("as-asker", false, "send the questions that standard input holds (the benchmark starts itself so)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func Run(args []string) error {
 	if *sink {
 		return serveSink()
 	}
-	if *asker {
+	if *asks {
 		return serveAsker()
 	}
 	return o.measure()

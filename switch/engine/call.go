@@ -9,8 +9,8 @@ import (
 // when the writer ends: the caller waits for nothing else.
 type call struct {
 	engine  *Engine          // Whose pool it is from.
-	done    chan struct{}    // Receives one value when payment or refusal is set,
-	tell    Tell             // unless somebody is to be told instead.
+	done    chan struct{}    // Receives one value when payment or refusal is set.
+	tell    Tell             // Called instead; nil where somebody waits.
 	payment *payment.Payment // Nobody changes it any more.
 	refusal payment.Failure
 	found   bool // Find: the payment is at work, and payment says how it stands.

@@ -138,6 +138,7 @@ func (c *core) accept(now time.Time, ev *event) {
 		return
 	}
 	c.enter(l)
+	ev.calls.join(l)
 	c.record(l, recordIntent)
 	c.begin(now, l)
 }
@@ -159,11 +160,13 @@ func (c *core) again(l *life, ev *event) {
 func (c *core) live(now time.Time, ev *event) *life {
 	r := ev.request
 	l := &r.life
+	if l.Payment != nil {
+		*l = life{} // It was refused before.
+	}
 	l.Payment, l.request = &r.Payment, r
 	l.answerBy = now.Add(c.limits.AnswerMax)
 	l.positions = l.two[:0]
 	l.ID, l.Accepted, l.Status = ev.id, now, payment.StatusPending
-	ev.calls.join(l)
 	return l
 }
 

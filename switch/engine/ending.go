@@ -102,9 +102,9 @@ func (e *Endings) outcome(record *journal.Record, at journal.Position, ended fun
 	p := &e.ending.Payment
 	switch {
 	case known && !e.Brief:
-		whole := life{Payment: new(payment.Payment)}
+		whole := newLife()
 		from := reader{body: begun.body, version: begun.version}
-		if err := fold(&whole, recordIntent, &from); err != nil {
+		if err := fold(whole, recordIntent, &from); err != nil {
 			return err
 		}
 		*p = *whole.Payment

@@ -105,8 +105,8 @@ func (e *Engine) Submit(r *Request) (payment.Payment, error) {
 type Tell func(p *payment.Payment, err error)
 
 // Begin is Submit for a caller that has many payments in flight and does not wait for each:
-// tell is called exactly once, perhaps before Begin returns. It is called from where all answers
-// are handed out, one after the other, and must not block.
+// tell is called exactly once. A refusal may be told before Begin returns; all else from where
+// every answer is handed out, one after the other: it must not block.
 func (e *Engine) Begin(r *Request, tell Tell) {
 	if refusal := e.accepting(); refusal != nil {
 		tell(nil, refusal)
@@ -117,7 +117,7 @@ func (e *Engine) Begin(r *Request, tell Tell) {
 	e.inbox.put(input{event: event{kind: eventAccept, request: r, calls: c}})
 }
 
-// wait returns when c is answered.
+// wait returns when c is answered, with the payment that answers it, if it asked for one.
 func (e *Engine) wait(c *call) (*payment.Payment, error) {
 	<-c.done
 	p, failure := c.payment, c.refusal
@@ -177,6 +177,11 @@ func (e *Engine) FindRequest(institution, requestID string) (payment.Payment, er
 
 // look finds a payment that has ended in the projection, and asks the writer for the others.
 func (e *Engine) look(in input) (payment.Payment, error) {
+	select {
+	case <-e.idle: // The store may be closed by now.
+		return payment.Payment{}, &payment.Refusal{Failure: payment.JournalUnavailable}
+	default:
+	}
 	p, err := e.lookBack(in.id, in.rare)
 	if !errors.Is(err, journal.ErrNotFound) && !e.writer.fresh.concerns(&in) {
 		return p, e.lookFailed(err)
@@ -203,10 +208,10 @@ func (e *Engine) lookNow(in input) (payment.Payment, error) {
 	return past, e.lookFailed(err)
 }
 
-// lookBack reads a payment that has ended, by its id or by what was sought where that is empty;
+// lookBack reads a payment that has ended, by what r says is sought, or by its id where r is nil;
 // journal.ErrNotFound where there is none.
 func (e *Engine) lookBack(id payment.ID, r *rare) (payment.Payment, error) {
-	if id == "" {
+	if r != nil {
 		var err error
 		if id, err = e.projection.request(r.sought.institution, r.sought.requestID); err != nil {
 			return payment.Payment{}, err

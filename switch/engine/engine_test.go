@@ -380,6 +380,37 @@ func (s *slowSaves) Save(sequence uint64, state []byte) error {
 	return s.memory.Save(sequence, state)
 }
 
+// A request that was refused may come again, and nobody else is answered with it.
+func TestRefusedRequestComesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, _ := start(t, newMemory(), approve)
+		paid, err := e.Submit(debit("r1", 100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		refund := &Request{Payment: payment.Payment{Kind: payment.Refund, Original: paid.ID, Institution: "shop", RequestID: "r2", Amount: 101}}
+		for range 3 {
+			if _, err := e.Submit(refund); failureOf(err) != payment.RefundExceeds {
+				t.Errorf("101 of 100 fen: %v, want %s", err, payment.RefundExceeds)
+			}
+		}
+		refund.Payment.Amount = 60
+		if p, err := e.Submit(refund); err != nil || p.RequestID != "r2" || p.Status != payment.StatusApproved {
+			t.Errorf("refund: %+v, %v", p, err)
+		}
+		if p, err := e.Submit(debit("r3", 1)); err != nil || p.RequestID != "r3" {
+			t.Errorf("the next request: %+v, %v", p, err)
+		}
+		if _, err := e.Find(""); failureOf(err) != payment.PaymentNotFound {
+			t.Errorf("the payment of no id: %v, want %s", err, payment.PaymentNotFound)
+		}
+		stop(t, e)
+		if _, err := e.Find(paid.ID); failureOf(err) != payment.JournalUnavailable {
+			t.Errorf("after the stop: %v, want %s", err, payment.JournalUnavailable)
+		}
+	})
+}
+
 // Whoever does not wait is told exactly once what Submit would return: the end, the same for the
 // same request, that the outcome is not known, and that nothing is taken any more.
 func TestBeginTellsOnce(t *testing.T) {

@@ -127,6 +127,7 @@ func (c *core) post(now time.Time, ev *event) {
 		return
 	}
 	c.enter(l)
+	ev.calls.join(l)
 	c.record(l, recordIntent)
 	for i := range l.Legs {
 		l.Legs[i].Outcome = payment.Approved

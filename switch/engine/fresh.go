@@ -50,7 +50,7 @@ func (f *fresh) concerns(in *input) bool {
 	defer f.mu.Unlock()
 	f.trim()
 	return slices.ContainsFunc(f.list, func(c change) bool {
-		if in.id != "" {
+		if in.rare == nil {
 			return c.life.ID == in.id
 		}
 		return requestKey{c.life.Institution, c.life.RequestID} == in.sought

@@ -28,17 +28,17 @@ type life struct {
 	positions []journal.Position  // Of its records, for the projection.
 	two       [2]journal.Position // Room for those of nearly every payment: intent and outcome.
 
+	leg     int // The leg at hand.
 	phase   phase
 	failure payment.Failure // Why the payment is being undone.
 
-	// What follows, but for leg, is not in any record. After a restart the queries begin anew.
+	// What follows is not in any record. After a restart the queries begin anew.
 	cancelRefused bool
 	replied       bool
 	undoing       bool // A cancel is at work on it, or is in people's hands: no refund beside it.
 	held          bool // Its moves are held in the book.
-	leg           int  // The leg at hand.
 	queries       int
-	dependants    int               // Refunds and cancels at work on this ended payment.
+	dependants    int               // Refunds and cancels at work on this payment.
 	request       *Request          // What it was made of; nil after a restart.
 	next          time.Time         // When the engine acts again if nothing is heard.
 	answerBy      time.Time         // When the caller is told that the outcome is unknown.
@@ -61,7 +61,7 @@ func (l *life) current() *payment.Leg { return &l.Legs[l.leg] }
 // ended reports whether l needs no more work.
 func (l *life) ended() bool { return l.Status.Final() }
 
-// wake is the earliest time for which a timer was set.
+// wake is the newest time for which a timer was set.
 func (l *life) wake() time.Time { return time.Unix(0, l.due) }
 
 // deadline is the next instant at which l wants to be looked at.
@@ -133,8 +133,8 @@ func (l *life) snapshot() *payment.Payment {
 }
 
 // last is the payment as it stays from now on: no copy of it where nothing can change it any
-// more. What has ended is changed only through a refund, a cancel or an entry that is at work
-// on it, or by one that recalls another copy of it.
+// more. What has ended is changed only by a refund, a cancel or an entry that is at work on it;
+// one that comes later recalls a copy of its own.
 func (l *life) last() *payment.Payment {
 	if l.ended() && l.dependants == 0 {
 		return l.Payment

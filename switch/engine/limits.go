@@ -18,9 +18,9 @@ type Limits struct {
 	ResumePerSecond   int           `yaml:"resume_per_second"`   // Undecided payments of an earlier run asked about in a second.
 }
 
-// DefaultLimits are those of one small machine. While one block is being synced a second one waits
-// for it with all that was decided since, and a third is being made: with larger blocks or fewer
-// in flight the processors stand idle during the sync (bench/ledger/results.md).
+// DefaultLimits are those of one small machine. While one block is being synced
+// the next ones wait for it and are then synced together: with larger blocks or fewer in flight
+// the processors stand idle during the sync (bench/ledger/results.md).
 func DefaultLimits() Limits {
 	return Limits{
 		InFlightMax:       20_000,

@@ -3,7 +3,7 @@ package engine
 import "tongma/switch/payment"
 
 // Request is one request that was authenticated, decoded and routed, and now awaits
-// the decision. The engine owns it after Submit.
+// the decision. The engine owns it after Submit or Begin.
 type Request struct {
 	// Payment carries Kind, Institution, RequestID, Digest, Requested, Mode, Scene, Amount,
 	// Currency, CodeMask, Scheme, Merchant, Rule, TableVersion and, for Pay, Legs with Kind,

@@ -6,7 +6,7 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// seen tells in memory whether a request id may have been used by a payment that has
+// seen tells in memory whether a request id may have been used by a payment, at work or
 // ended: no is certain, yes has to be looked up in the projection. It stands before
 // point reads of some ten microseconds, which nearly every new request would cost.
 // Filters of four times the size are added as they fill up: each costs every new request

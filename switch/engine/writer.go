@@ -250,7 +250,7 @@ func (w *writer) newID(now time.Time) payment.ID {
 // said; that there is no such payment at work is said at once, unless it has only just ended.
 func (w *writer) find(in *input) {
 	l := w.core.lives[in.id]
-	if in.id == "" {
+	if in.rare != nil {
 		l = w.core.asked[in.sought]
 	}
 	switch {
@@ -325,7 +325,9 @@ func (w *writer) addRecord(a *action) {
 	l.positions = append(l.positions, at)
 	switch a.record {
 	case recordIntent:
-		w.seen.add(w.hash) // While the place where it was looked for is still at hand.
+		// The hash is this request's: answeredBefore looked for it in the step that wrote the
+		// intent, so that its place in the filter is still at hand.
+		w.seen.add(w.hash)
 	case recordOutcome:
 		w.project(l)
 		w.fresh.add(l, at.Sequence)
