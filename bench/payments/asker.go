@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 // than what the payments leave.
 type asker struct {
 	command *exec.Cmd
-	orders  *os.File // The process's standard input.
+	orders  io.WriteCloser // The process's standard input.
 	answers *bufio.Reader
 }
 
@@ -35,8 +36,7 @@ type order struct {
 // asked is what came of it.
 type asked struct {
 	PerS  float64 // Good answers.
-	P50   float64 // Milliseconds, of what leaves together.
-	P99   float64
+	P99   float64 // Milliseconds, of what leaves together.
 	Fault string
 }
 
@@ -79,7 +79,7 @@ func serveAsker() error {
 	if err != nil {
 		came.Fault = err.Error()
 	} else {
-		came.PerS, came.P50, came.P99 = r.perSecond(), r.at(50), r.at(99)
+		came.PerS, came.P99 = r.perSecond(), r.at(99)
 	}
 	return json.NewEncoder(os.Stdout).Encode(&came)
 }
@@ -92,21 +92,18 @@ func startAsker(o *order) (*asker, error) {
 	}
 	a := &asker{command: exec.Command(self, "payments", "--as-asker")}
 	a.command.Stderr = os.Stderr
-	in, orders, err := os.Pipe()
+	if a.orders, err = a.command.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := a.command.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
-	a.orders, a.command.Stdin = orders, in
-	out, err := a.command.StdoutPipe()
-	if err == nil {
-		a.answers = bufio.NewReader(out)
-		err = a.command.Start()
+	a.answers = bufio.NewReader(out)
+	if err := a.command.Start(); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, errors.Join(err, orders.Close())
-	}
-	if err = gob.NewEncoder(orders).Encode(o); err == nil {
+	if err = gob.NewEncoder(a.orders).Encode(o); err == nil {
 		var line string
 		if line, err = a.answers.ReadString('\n'); err == nil && strings.TrimSpace(line) != "ready" {
 			err = fmt.Errorf("it says %q", line)

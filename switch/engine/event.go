@@ -51,7 +51,7 @@ type actionKind uint8
 const (
 	actionRecord actionKind = iota // Write record; it is durable before the actions after it.
 	actionSend                     // Give op to the institution's link.
-	actionTimer                    // Wake the payment at life.wake.
+	actionTimer                    // Wake the payment at life.due.
 	actionReply                    // Answer everybody who waits for the payment.
 	actionRefuse                   // Answer one request: refused, nothing was done.
 	actionSame                     // Answer one request: it was asked before, this is its payment.

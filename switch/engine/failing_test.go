@@ -104,7 +104,7 @@ func (f *failing) take(actions []action) {
 			f.inOrder(a.op)
 			f.waiting = append(f.waiting, a.op)
 		case actionTimer:
-			f.due[a.life.ID] = a.life.wake()
+			f.due[a.life.ID] = time.Unix(0, a.life.due)
 		}
 	}
 }

@@ -43,7 +43,7 @@ type life struct {
 	next          time.Time         // When the engine acts again if nothing is heard.
 	answerBy      time.Time         // When the caller is told that the outcome is unknown.
 	resolveBy     time.Time         // When people take over.
-	due           int64             // Of wake, Unix nanoseconds.
+	due           int64             // The newest time for which a timer was set, Unix nanoseconds.
 	calls         *call             // Everybody who waits.
 	followers     []*life           // Cancels that wait for the end of this payment.
 	original      *life             // The payment that this one is linked to.
@@ -60,9 +60,6 @@ func (l *life) current() *payment.Leg { return &l.Legs[l.leg] }
 
 // ended reports whether l needs no more work.
 func (l *life) ended() bool { return l.Status.Final() }
-
-// wake is the newest time for which a timer was set.
-func (l *life) wake() time.Time { return time.Unix(0, l.due) }
 
 // deadline is the next instant at which l wants to be looked at.
 func (l *life) deadline() time.Time {

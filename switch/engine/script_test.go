@@ -291,7 +291,7 @@ func (s *script) describe(a *action) string {
 	case actionSend:
 		return fmt.Sprintf("send %s %s %s\n", a.op.Institution, a.op.Kind, a.op.Reference)
 	case actionTimer:
-		return fmt.Sprintf("timer %s +%s\n", a.life.ID, a.life.wake().Sub(s.now))
+		return fmt.Sprintf("timer %s +%s\n", a.life.ID, time.Unix(0, a.life.due).Sub(s.now))
 	case actionReply:
 		return fmt.Sprintf("reply %s %s\n", a.life.ID, status(a.life))
 	case actionSame:

@@ -381,7 +381,7 @@ func (w *world) collect(actions []action) {
 		case actionSend:
 			b.ops = append(b.ops, a.op)
 		case actionTimer:
-			id, due := a.life.ID, a.life.wake()
+			id, due := a.life.ID, time.Unix(0, a.life.due)
 			w.inEpoch(time.Until(due), func() { w.step(&event{kind: eventDue, id: id}) })
 		case actionReply, actionSame:
 			b.replies = append(b.replies, *a.life.last())

@@ -246,23 +246,6 @@ func (w *writer) newID(now time.Time) payment.ID {
 	return payment.MakeID(w.options.Shard, id.String())
 }
 
-// find answers a look-up among the payments at work. What it says is durable before it is
-// said; that there is no such payment at work is said at once, unless it has only just ended.
-func (w *writer) find(in *input) {
-	l := w.core.lives[in.id]
-	if in.rare != nil {
-		l = w.core.asked[in.sought]
-	}
-	switch {
-	case l != nil:
-		in.calls.payment, in.calls.found = l.snapshot(), true
-	case !w.fresh.concerns(in):
-		in.calls.finish()
-		return
-	}
-	w.batch.replies = append(w.batch.replies, in.calls)
-}
-
 // decide lets the core take one step and collects what has to be done.
 func (w *writer) decide(now time.Time, ev *event) {
 	actions := w.core.step(now, ev)
