@@ -11,19 +11,20 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// asker is a process that sends the questions. It and the sink run with the lowest priority:
-// whoever asks ten thousand times a second has a machine of its own, and here takes no more
-// than what the payments leave.
+// asker is a process that sends the questions. It and the sink run only when nobody else wants
+// the core: whoever asks ten thousand times a second has a machine of its own, and here takes
+// no more than what the payments leave.
 type asker struct {
 	command *exec.Cmd
 	orders  io.WriteCloser // The process's standard input.
 	answers *bufio.Reader
 }
 
-// order is what an asker has to send.
+// order is what an asker has to send each time it is told to.
 type order struct {
 	Address  string
 	Requests [][]byte
@@ -33,29 +34,28 @@ type order struct {
 	Clients  int
 }
 
-// asked is what came of it.
+// asked is what came of it once.
 type asked struct {
 	PerS  float64 // Good answers.
 	P99   float64 // Milliseconds, of what leaves together.
 	Fault string
 }
 
-// lowestPriority is the nice value of who takes what others leave.
-const lowestPriority = 19
-
-// stepBack gives the threads of this process, and with them those that they will start, the
-// lowest priority.
+// stepBack puts the threads of this process, and with them those that they will start, behind
+// all others (sched(7), SCHED_IDLE). The lowest nice value is not enough: a thread that has the
+// core keeps it for its slice, 1.4 ms on two cores, whoever wakes.
 func stepBack() error {
 	threads, err := os.ReadDir("/proc/self/task")
 	for _, thread := range threads {
 		id, fault := strconv.Atoi(thread.Name())
-		err = errors.Join(err, fault, syscall.Setpriority(syscall.PRIO_PROCESS, id, lowestPriority))
+		idle := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}
+		err = errors.Join(err, fault, unix.SchedSetAttr(id, idle, 0))
 	}
 	return err
 }
 
-// serveAsker reads an order, says when its connections stand, begins when it is told to, and
-// prints what came of it.
+// serveAsker reads an order and says when its connections stand. Each time it is told to, it
+// sends all of it and prints what came of that, until its input ends.
 func serveAsker() error {
 	if err := stepBack(); err != nil {
 		return err
@@ -66,22 +66,26 @@ func serveAsker() error {
 		return fmt.Errorf("cannot read the order: %w", err)
 	}
 	l := load{o.Address, o.Requests, o.Want, loadMax, o.Together}
-	conns, err := l.dial(o.Clients)
-	if err != nil {
-		return err
+	for {
+		conns, err := l.dial(o.Clients)
+		if err != nil {
+			return err
+		}
+		fmt.Println("ready")
+		if _, err := in.ReadByte(); err != nil {
+			return nil // Nobody wants to know more.
+		}
+		r, err := l.begin(o.Rate).send(conns)
+		came := asked{}
+		if err != nil {
+			came.Fault = err.Error()
+		} else {
+			came.PerS, came.P99 = r.perSecond(), r.at(99)
+		}
+		if err := json.NewEncoder(os.Stdout).Encode(&came); err != nil {
+			return err
+		}
 	}
-	fmt.Println("ready")
-	if _, err := in.ReadByte(); err != nil {
-		return fmt.Errorf("nobody said when to begin: %w", err)
-	}
-	r, err := l.send(conns, o.Rate)
-	came := asked{}
-	if err != nil {
-		came.Fault = err.Error()
-	} else {
-		came.PerS, came.P99 = r.perSecond(), r.at(99)
-	}
-	return json.NewEncoder(os.Stdout).Encode(&came)
 }
 
 // startAsker starts the process and waits until it is ready to send.
@@ -104,15 +108,21 @@ func startAsker(o *order) (*asker, error) {
 		return nil, err
 	}
 	if err = gob.NewEncoder(a.orders).Encode(o); err == nil {
-		var line string
-		if line, err = a.answers.ReadString('\n'); err == nil && strings.TrimSpace(line) != "ready" {
-			err = fmt.Errorf("it says %q", line)
-		}
+		err = a.ready()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot start the asker: %w", errors.Join(err, a.end()))
 	}
 	return a, nil
+}
+
+// ready waits until its connections stand.
+func (a *asker) ready() error {
+	line, err := a.answers.ReadString('\n')
+	if err == nil && strings.TrimSpace(line) != "ready" {
+		err = fmt.Errorf("it says %q", line)
+	}
+	return err
 }
 
 // begin makes it send.
@@ -121,17 +131,26 @@ func (a *asker) begin() error {
 	return err
 }
 
-// wait returns what came of the questions, when all are answered.
+// wait returns what came of the questions, when all are answered and it could begin again.
 func (a *asker) wait() (*asked, error) {
-	came := &asked{}
-	err := json.NewDecoder(a.answers).Decode(came)
-	if err == nil && came.Fault != "" {
-		err = errors.New(came.Fault)
+	line, err := a.answers.ReadBytes('\n')
+	if err != nil {
+		return nil, err
 	}
-	return came, errors.Join(err, a.orders.Close(), a.command.Wait())
+	came := &asked{}
+	if err := json.Unmarshal(line, came); err != nil {
+		return nil, err
+	}
+	if came.Fault != "" {
+		return nil, errors.New(came.Fault)
+	}
+	return came, a.ready()
 }
 
-// end ends the process before its time.
+// end ends the process; nil has none.
 func (a *asker) end() error {
-	return errors.Join(a.orders.Close(), a.command.Process.Kill(), a.command.Wait())
+	if a == nil {
+		return nil
+	}
+	return errors.Join(a.orders.Close(), a.command.Wait())
 }

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,8 +15,8 @@ import (
 	"tongma/bench/figures"
 )
 
-// floodSummary is the last line of a run with -queries. Ratios of all rounds' payments
-// together; medians are those of the rounds' own ratios.
+// floodSummary is the last line of a run with -queries. Percentiles are of all payments of a
+// setting; from and to are what draws of its rounds give.
 type floodSummary struct {
 	PaymentsPerS float64 `json:"payments_per_s"`
 	QueriesPerS  float64 `json:"queries_per_s"`
@@ -25,97 +27,184 @@ type floodSummary struct {
 	FloodP50     float64 `json:"flood_p50_ms"` // Beside them to the switch.
 	FloodP99     float64 `json:"flood_p99_ms"`
 	P99Ratio     float64 `json:"p99_ratio"` // Flood over quiet.
-	MedianRatio  float64 `json:"p99_ratio_median"`
+	P99From      float64 `json:"p99_ratio_from"`
+	P99To        float64 `json:"p99_ratio_to"`
 	SinkRatio    float64 `json:"p99_ratio_sink"` // Flood over sink.
-	SinkMedian   float64 `json:"p99_ratio_sink_median"`
+	SinkFrom     float64 `json:"p99_ratio_sink_from"`
+	SinkTo       float64 `json:"p99_ratio_sink_to"`
 	QueryP99     float64 `json:"query_p99_ms"`
 	Together     int     `json:"together"`
 	Rounds       int     `json:"rounds"`
+	Seconds      int     `json:"seconds"`
 }
 
 // askedAbout is how many payments the questions are about.
 const askedAbout = 100
 
-// setting is one way in which payments are sent, and what came of it.
+// floodMax bounds a run: payments are made and sealed before it, and the switch takes none
+// that is older than five minutes.
+const floodMax = 4 * time.Minute
+
+// setting is what payments have beside them, and what came of both, by round.
 type setting struct {
-	name      string
-	address   string // Of whoever is asked; empty for nobody.
-	payments  *result
-	questions *asked
-	latency   *hdrhistogram.Histogram // Of all rounds' payments.
+	name     string
+	asker    *asker // Nil where nobody asks.
+	payments []*hdrhistogram.Histogram
+	perS     []float64 // Questions.
+	p99      []float64
 }
 
-// flood sends payments at a steady rate: quiet, beside questions how payments stand, and
-// beside the same questions to a sink, which tells what sending them costs on the cores
-// that all share.
+// flood sends payments at one steady rate, while it lies quiet, questions how payments stand
+// and the same questions to a sink take turns of a few seconds beside them. The sink tells
+// what sending them costs on the cores that all share; turns are short since the machine
+// changes its own speed within minutes.
 func (c *course) flood() error {
+	if run := time.Duration(c.rounds*3+1) * c.turn(); run > floodMax {
+		return fmt.Errorf("%d rounds of three times %d seconds take %s, at most %s", c.rounds, c.seconds, run, floodMax)
+	}
 	ids, err := c.payFor(askedAbout)
 	if err != nil {
 		return err
 	}
-	quiet := &setting{name: "quiet", latency: newHistogram()}
-	sink := &setting{name: "sink", address: c.sink.Address, latency: newHistogram()}
-	under := &setting{name: "switch", address: c.net.Switch.Address, latency: newHistogram()}
-	settings := []*setting{quiet, sink, under}
-	if err := c.pay(quiet, nil); err != nil { // Memory that nobody touched yet is dear; not counted.
+	quiet, sink, under := &setting{name: "quiet"}, &setting{name: "sink"}, &setting{name: "switch"}
+	if sink.asker, err = startAsker(c.questions(c.sink.Address, ids)); err != nil {
 		return err
 	}
-	s := floodSummary{PaymentsPerS: c.rate, Rounds: c.rounds, Together: c.together}
-	var ratios, beside, query99, rates []float64
-	for round := range c.rounds {
-		for i := range settings { // What comes first changes from round to round.
-			now := settings[(i+round)%len(settings)]
-			if err := c.pay(now, ids); err != nil {
-				return fmt.Errorf("%s: %w", now.name, err)
-			}
-			now.latency.Merge(now.payments.latency)
-		}
-		ratios = append(ratios, under.payments.at(99)/quiet.payments.at(99))
-		beside = append(beside, under.payments.at(99)/sink.payments.at(99))
-		query99, rates = append(query99, under.questions.P99), append(rates, under.questions.PerS)
-		fmt.Printf("round %d   quiet p50 %.3f p99 %.3f ms   %.0f questions/s to a sink p50 %.3f p99 %.3f ms   "+
-			"%.0f to the switch p50 %.3f p99 %.3f ms\n", round+1, quiet.payments.at(50), quiet.payments.at(99),
-			sink.questions.PerS, sink.payments.at(50), sink.payments.at(99),
-			under.questions.PerS, under.payments.at(50), under.payments.at(99))
+	if under.asker, err = startAsker(c.questions(c.net.Switch.Address, ids)); err != nil {
+		return errors.Join(err, sink.asker.end())
 	}
-	all := func(s *setting) *result { return &result{latency: s.latency} }
-	s.QuietP50, s.QuietP99 = all(quiet).at(50), all(quiet).at(99)
-	s.SinkP50, s.SinkP99 = all(sink).at(50), all(sink).at(99)
-	s.FloodP50, s.FloodP99 = all(under).at(50), all(under).at(99)
-	s.P99Ratio, s.MedianRatio = s.FloodP99/s.QuietP99, figures.Median(ratios)
-	s.SinkRatio, s.SinkMedian = s.FloodP99/s.SinkP99, figures.Median(beside)
-	s.QueryP99, s.QueriesPerS = figures.Median(query99), figures.Median(rates)
+	turns := []*setting{{}} // Memory that nobody touched yet is dear; not counted.
+	for round := range c.rounds {
+		for i := range 3 { // What comes first changes from round to round.
+			turns = append(turns, []*setting{quiet, sink, under}[(i+round)%3])
+		}
+	}
+	if err := errors.Join(c.pay(turns), sink.asker.end(), under.asker.end()); err != nil {
+		return err
+	}
 	fmt.Printf("\nincluded: what the payments' benchmark includes; each question and its answer sealed, %d questions in one\n"+
 		"write. Load, switch and institution share this machine's cores; the questions' sender is a process of its\n"+
-		"own and has the lowest priority, as has the sink, a bare server that reads each question and says \"approved\"\n"+
-		"at once: what the payments lose beside it is the sender's doing, not the switch's.\n\n", c.together)
-	line, err := json.Marshal(s)
+		"own that runs when nobody else wants the core, as is the sink, a bare server that reads each question and\n"+
+		"says \"approved\" at once: what the payments lose beside it is the sender's doing, not the switch's.\n"+
+		"From and to: nine of ten draws of as many rounds out of those measured lie between them.\n\n", c.together)
+	line, err := json.Marshal(c.summary(quiet, sink, under))
 	if err == nil {
 		fmt.Println(string(line))
 	}
 	return err
 }
 
-// pay sends payments at the rate for the time of the open loop, beside questions about ids
-// where the setting asks. All requests are made and signed before the first one leaves.
-func (c *course) pay(s *setting, ids []string) error {
-	steady := c.atSwitch(c.render(int(c.rate) * c.seconds))
-	var err error
-	if s.address == "" {
-		s.payments, err = steady.open(c.clients, c.rate)
-		return err
-	}
-	ask, err := startAsker(c.questions(s.address, ids))
+// turn is how long each setting lasts.
+func (c *course) turn() time.Duration { return time.Duration(c.seconds) * time.Second }
+
+// pay sends payments at the rate through all turns. All requests are made and signed before
+// the first one leaves. A payment belongs to the turn in which it was due.
+func (c *course) pay(turns []*setting) error {
+	steady := c.atSwitch(c.render(int(c.rate*c.turn().Seconds()) * len(turns)))
+	steady.timeout = floodMax + loadMax
+	conns, err := steady.dial(c.clients)
 	if err != nil {
 		return err
 	}
-	if err := ask.begin(); err != nil {
-		return errors.Join(err, ask.end())
+	load := steady.begin(c.rate)
+	conducted := make(chan error, 1)
+	go func() { conducted <- c.conduct(load.start, turns) }()
+	_, err = load.send(conns)
+	if err := errors.Join(err, <-conducted); err != nil {
+		return err
 	}
-	var fault error
-	s.payments, err = steady.open(c.clients, c.rate)
-	s.questions, fault = ask.wait()
-	return errors.Join(err, fault)
+	each := len(load.took) / len(turns)
+	for turn, s := range turns {
+		latency := newHistogram()
+		for _, took := range load.took[turn*each : (turn+1)*each] {
+			if err := latency.RecordValue(int64(took)); err != nil {
+				return err
+			}
+		}
+		s.payments = append(s.payments, latency)
+	}
+	return nil
+}
+
+// conduct lets each setting's asker send in its turns.
+func (c *course) conduct(start time.Time, turns []*setting) error {
+	var before *setting
+	for turn, s := range append(slices.Clone(turns), &setting{}) {
+		time.Sleep(time.Until(start.Add(time.Duration(turn) * c.turn())))
+		if s.asker != nil {
+			if err := s.asker.begin(); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+		}
+		if before != nil { // Its last answers may come as late as this.
+			if err := before.collect(); err != nil {
+				return fmt.Errorf("%s: %w", before.name, err)
+			}
+		}
+		if before = s; s.asker == nil {
+			before = nil
+		}
+	}
+	return nil
+}
+
+// collect waits for what came of the questions of a turn.
+func (s *setting) collect() error {
+	came, err := s.asker.wait()
+	if err == nil {
+		s.perS, s.p99 = append(s.perS, came.PerS), append(s.p99, came.P99)
+	}
+	return err
+}
+
+// summary compares the settings and prints how each went.
+func (c *course) summary(quiet, sink, under *setting) *floodSummary {
+	for _, s := range []*setting{quiet, sink, under} {
+		fmt.Printf("%-7s payments p50 %6.3f p90 %6.3f p99 %6.3f ms", s.name, s.at(50), s.at(90), s.at(99))
+		if s.asker != nil {
+			fmt.Printf("   %6.0f questions/s, p99 %6.3f ms", figures.Median(s.perS), figures.Median(s.p99))
+		}
+		fmt.Println()
+	}
+	f := &floodSummary{
+		PaymentsPerS: c.rate, Together: c.together, Rounds: c.rounds, Seconds: c.seconds,
+		QuietP50: quiet.at(50), QuietP99: quiet.at(99), SinkP50: sink.at(50), SinkP99: sink.at(99),
+		FloodP50: under.at(50), FloodP99: under.at(99),
+		P99Ratio: under.at(99) / quiet.at(99), SinkRatio: under.at(99) / sink.at(99),
+		QueriesPerS: figures.Median(under.perS), QueryP99: figures.Median(under.p99),
+	}
+	f.P99From, f.P99To = between(under, quiet)
+	f.SinkFrom, f.SinkTo = between(under, sink)
+	return f
+}
+
+// at is a percentile of all the setting's payments, in milliseconds.
+func (s *setting) at(percentile float64) float64 {
+	all := newHistogram()
+	for _, round := range s.payments {
+		all.Merge(round)
+	}
+	return float64(all.ValueAtQuantile(percentile)) / 1e6
+}
+
+// draws is how often the rounds are drawn anew.
+const draws = 400
+
+// between is where the ratio of a's p99 to b's lies in nine of ten draws of as many rounds,
+// with repetition, out of those measured: what another run could have said.
+func between(a, b *setting) (from, to float64) {
+	random := rand.New(rand.NewPCG(1, 2))
+	ratios := make([]float64, draws)
+	for i := range ratios {
+		x, y := &setting{}, &setting{}
+		for range a.payments {
+			round := random.IntN(len(a.payments))
+			x.payments, y.payments = append(x.payments, a.payments[round]), append(y.payments, b.payments[round])
+		}
+		ratios[i] = x.at(99) / y.at(99)
+	}
+	slices.Sort(ratios)
+	return ratios[draws/20], ratios[draws-draws/20-1]
 }
 
 // payFor makes n payments and returns their ids.
@@ -132,7 +221,7 @@ func (c *course) payFor(n int) ([]string, error) {
 	return ids, nil
 }
 
-// questions are those of one setting, about the payments in turn, as many in one write as
+// questions are those of one turn, about the payments in turn, as many in one write as
 // o.together says.
 func (c *course) questions(address string, ids []string) *order {
 	requests := make([][]byte, c.queries*c.seconds/c.together)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -56,13 +57,35 @@ func (l *load) open(clients int, rate float64) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.send(conns, rate)
+	return l.begin(rate).send(conns)
+}
+
+// sending is a load on its way.
+type sending struct {
+	*load
+	rate  float64         // Requests a second; 0 for as fast as the answers come.
+	start time.Time       // When the first one is due.
+	next  atomic.Int64    // How many of the requests were taken.
+	took  []time.Duration // Of each request; 0 where it failed.
+}
+
+// begin says that the first request is due now. What making the requests left is collected
+// before: a collection takes both cores from those that are to be measured.
+func (l *load) begin(rate float64) *sending {
+	s := &sending{load: l, rate: rate, took: make([]time.Duration, len(l.requests))}
+	runtime.GC()
+	s.start = time.Now()
+	return s
+}
+
+// due is when the i-th request is to leave, counted from the start.
+func (s *sending) due(i int) time.Duration {
+	return time.Duration(float64(i) / s.rate * float64(time.Second))
 }
 
 // send gives each connection the next request, at a rate above zero when it is due, until
-// none is left. Time begins now, when all connections stand.
-func (l *load) send(conns []net.Conn, rate float64) (*result, error) {
-	s := &sending{load: l, rate: rate, took: make([]time.Duration, len(l.requests)), start: time.Now()}
+// none is left.
+func (s *sending) send(conns []net.Conn) (*result, error) {
 	parts := make([]*result, len(conns))
 	var wg sync.WaitGroup
 	for i, conn := range conns {
@@ -86,15 +109,6 @@ func (l *load) send(conns []net.Conn, rate float64) (*result, error) {
 		return total, fmt.Errorf("%d of %d requests failed, the first: %w", total.failures, total.done, total.first)
 	}
 	return total, nil
-}
-
-// sending is a load on its way.
-type sending struct {
-	*load
-	rate  float64         // Requests a second; 0 for as fast as the answers come.
-	start time.Time       // When the first one is due.
-	next  atomic.Int64    // How many of the requests were taken.
-	took  []time.Duration // Of each request; 0 where it failed.
 }
 
 func (l *load) dial(clients int) ([]net.Conn, error) {
@@ -125,7 +139,7 @@ func (s *sending) work(conn net.Conn) *result {
 		}
 		began := time.Now()
 		if s.rate > 0 {
-			began = s.start.Add(time.Duration(float64(i) / s.rate * float64(time.Second)))
+			began = s.start.Add(s.due(i))
 			time.Sleep(time.Until(began))
 		}
 		err := s.exchange(conn, in, s.requests[i])
