@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"runtime"
 
 	"github.com/valyala/fasthttp"
 
@@ -29,6 +30,7 @@ func (d *desk) find(id payment.ID) {
 func (d *desk) ask(key string, engine func() (payment.Payment, error)) (payment.Payment, error) {
 	g := d.gateway
 	if p, ok := g.known.answer(key, d.now, g.budget(d.caller)); ok {
+		runtime.Gosched() // Payments go before who asks too often, a hundred questions in one write.
 		return p, nil
 	}
 	p, err := engine()
