@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -43,8 +44,10 @@ type asked struct {
 
 // stepBack puts the threads of this process, and with them those that they will start, behind
 // all others (sched(7), SCHED_IDLE). The lowest nice value is not enough: a thread that has the
-// core keeps it for its slice, 1.4 ms on two cores, whoever wakes.
+// core keeps it for its slice, 1.4 ms on two cores, whoever wakes. One of them is enough: more
+// look for work of each other and take turns.
 func stepBack() error {
+	runtime.GOMAXPROCS(1)
 	threads, err := os.ReadDir("/proc/self/task")
 	for _, thread := range threads {
 		id, fault := strconv.Atoi(thread.Name())

@@ -56,10 +56,10 @@ type summary struct {
 func Run(args []string) error {
 	var o options
 	flags := flag.NewFlagSet("payments", flag.ContinueOnError)
-	flags.IntVar(&o.rounds, "rounds", 5, "alternating rounds of the closed loop")
+	flags.IntVar(&o.rounds, "rounds", 5, "alternating rounds of the closed loop; with -queries, of turns")
 	flags.IntVar(&o.requests, "requests", 120_000, "requests of a round, for the switch and for the proxy each")
 	flags.IntVar(&o.clients, "clients", 512, "connections, each with one request in flight")
-	flags.IntVar(&o.seconds, "seconds", 5, "length of the open loop, for the switch and for the proxy each")
+	flags.IntVar(&o.seconds, "seconds", 5, "length of the open loop, for the switch and for the proxy each; with -queries, of a turn")
 	flags.IntVar(&o.queries, "queries", 0, "instead: payments at -rate beside so many questions a second how payments stand")
 	flags.Float64Var(&o.rate, "rate", 1000, "payments a second beside -queries")
 	flags.IntVar(&o.together, "together", 10, "questions that a caller sends in one write (HTTP pipelining) with -queries")
@@ -150,8 +150,11 @@ func (o options) lay() (*course, error) {
 		}
 	}
 	c.client = c.net.Client("corneracquirer")
-	fmt.Printf("%s, %d cores; %d clients, %d rounds of %d requests each\n",
-		runtime.Version(), runtime.NumCPU(), o.clients, o.rounds, o.requests)
+	each := fmt.Sprintf("%d requests each", o.requests)
+	if o.queries > 0 {
+		each = fmt.Sprintf("three turns of %d s each", o.seconds)
+	}
+	fmt.Printf("%s, %d cores; %d clients, %d rounds of %s\n", runtime.Version(), runtime.NumCPU(), o.clients, o.rounds, each)
 	return c, nil
 }
 
