@@ -8,6 +8,7 @@ package payments
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -69,9 +70,6 @@ func Run(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if o.together < 1 {
-		return fmt.Errorf("-together %d: at least one question leaves at once", o.together)
-	}
 	if o.proxy != "" {
 		return serveProxy(o.proxy)
 	}
@@ -81,7 +79,27 @@ func Run(args []string) error {
 	if *asks {
 		return serveAsker()
 	}
+	if err := o.validate(); err != nil {
+		return err
+	}
 	return o.measure()
+}
+
+// validate reports what cannot be measured.
+func (o *options) validate() error {
+	switch {
+	case min(o.rounds, o.requests, o.clients, o.seconds, o.together) < 1 || o.queries < 0:
+		return errors.New("-rounds, -requests, -clients, -seconds and -together are above zero, -queries is not below")
+	case o.queries == 0:
+		return nil
+	case o.queries*o.seconds < o.together:
+		return fmt.Errorf("%d questions a second for %d s are fewer than %d together", o.queries, o.seconds, o.together)
+	case !(o.rate*float64(o.seconds) >= 100): // No number is neither.
+		return fmt.Errorf("%g payments a second for %d s have no 99th percentile", o.rate, o.seconds)
+	case time.Duration(o.rounds*3+1)*o.turn() > floodMax:
+		return fmt.Errorf("%d rounds of three times %d s take more than %s", o.rounds, o.seconds, floodMax)
+	}
+	return nil
 }
 
 // course is the servers and what sends to them.
