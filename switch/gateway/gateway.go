@@ -49,7 +49,7 @@ type Limits struct {
 
 	// QueriesPerPayment and QueriesPerSecond bound the questions how a payment stands that reach
 	// the engine in a second: about one payment, and of one institution. What is over them is
-	// answered from what is known, at most a second old.
+	// answered from what is known; where that is nothing or too old, it is rate_limited.
 	QueriesPerPayment int     `yaml:"queries_per_payment"`
 	QueriesPerSecond  float64 `yaml:"queries_per_second"`
 
@@ -126,7 +126,7 @@ func New(options Options) (*Gateway, error) {
 	if err := options.Limits.Validate(); err != nil {
 		return nil, err
 	}
-	g := &Gateway{options: options, known: newKnown(options.Limits.QueriesPerPayment)}
+	g := &Gateway{options: options, known: newKnown(options.Limits.QueriesPerPayment, options.Limits.QueriesPerSecond)}
 	g.desks.New = func() any { return &desk{gateway: g} }
 	m := &options.Limits
 	g.server = fasthttp.Server{
