@@ -111,20 +111,17 @@ func (d *desk) serve() {
 	d.serveAct(a)
 }
 
-// framedTwice reports whether the request carries a length beside a transfer coding:
-// two readers on its way can disagree where it ends (RFC 9112, clause 6.1).
+// framedTwice reports whether the request carries a length beside a transfer coding, be it one
+// that does nothing: two readers on its way can disagree where it ends (RFC 9112, clause 6.1).
 func (d *desk) framedTwice() bool {
-	header := &d.ctx.Request.Header
-	if header.ContentLength() >= 0 {
-		return false
-	}
-	for line := range bytes.SplitSeq(header.RawHeaders(), []byte("\n")) {
+	var measured, coded bool
+	for line := range bytes.SplitSeq(d.ctx.Request.Header.RawHeaders(), []byte("\n")) {
 		name, _, _ := bytes.Cut(line, []byte(":"))
-		if bytes.EqualFold(bytes.TrimSpace(name), []byte("Content-Length")) {
-			return true
-		}
+		name = bytes.TrimSpace(name)
+		measured = measured || bytes.EqualFold(name, []byte("Content-Length"))
+		coded = coded || bytes.EqualFold(name, []byte("Transfer-Encoding"))
 	}
-	return false
+	return measured && coded
 }
 
 // servePayments serves the collection: a new payment, or a look-up by request id.

@@ -75,6 +75,7 @@ func TestFraming(t *testing.T) {
 	refused(length+"\r\nTransfer-Encoding: chunked", chunked)
 	refused("Transfer-Encoding: chunked\r\n"+length, chunked)
 	refused("transfer-encoding: chunked\r\ncontent-length : 5", chunked)
+	refused("Transfer-Encoding: identity\r\n"+length, body)
 	refused(length+"\r\nContent-Length: 5", body)
 	if status, code, _ := f.raw(f.signed("/v1/payments", "Connection: close\r\nTransfer-Encoding: chunked", chunked, body)); status != 200 {
 		t.Errorf("a chunked body alone: %d %s, want 200", status, code)
@@ -90,6 +91,23 @@ func TestHeadersTooLarge(t *testing.T) {
 	status, code, _ := f.raw("GET /health HTTP/1.1\r\nHost: switch\r\nX-Long: " + strings.Repeat("x", 9000) + "\r\n\r\n")
 	if want := payment.HeadersTooLarge; status != want.HTTPStatus() || code != want.Code() {
 		t.Errorf("%d %s, want %d %s", status, code, want.HTTPStatus(), want)
+	}
+}
+
+// TestLateRequest names what is wrong with a request that never comes whole, and with a
+// connection that brings none: nothing is malformed, and nothing is recorded.
+func TestLateRequest(t *testing.T) {
+	limits := DefaultLimits()
+	limits.ReadTimeout = 50 * time.Millisecond
+	f := newFixture(t, limits)
+	for _, text := range []string{"", "GET /hea", "POST /v1/payments HTTP/1.1\r\nHost: switch\r\nContent-Length: 9\r\n\r\n{"} {
+		status, code, closed := f.raw(text)
+		if want := payment.RequestTimeout; status != want.HTTPStatus() || code != want.Code() || !closed {
+			t.Errorf("%q: %d %s, closed %t, want %d %s and closed", text, status, code, closed, want.HTTPStatus(), want)
+		}
+	}
+	if n := len(f.engine.refused); n != 0 {
+		t.Errorf("%d refusals are recorded", n)
 	}
 }
 

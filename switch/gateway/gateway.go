@@ -189,19 +189,25 @@ func (g *Gateway) note(conn net.Conn, state fasthttp.ConnState) {
 
 // handleBroken answers what could not even be read as a request.
 func (g *Gateway) handleBroken(ctx *fasthttp.RequestCtx, err error) {
+	d := g.desks.Get().(*desk)
+	d.begin(ctx)
+	defer func() {
+		d.ctx = nil
+		g.desks.Put(d)
+	}()
 	failure := payment.MalformedRequest
 	var small *fasthttp.ErrSmallBuffer
+	var late net.Error
 	switch {
+	case errors.As(err, &late) && late.Timeout():
+		d.say(&payment.Refusal{Failure: payment.RequestTimeout}) // Pools open connections to spare: no record.
+		return
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		failure = payment.BodyTooLarge
 	case errors.As(err, &small):
 		failure = payment.HeadersTooLarge
 	}
-	d := g.desks.Get().(*desk)
-	d.begin(ctx)
 	d.refuse(&payment.Refusal{Failure: failure})
-	d.ctx = nil
-	g.desks.Put(d)
 }
 
 // limiter is institution's own.
