@@ -2,6 +2,7 @@ package payments
 
 import (
 	"bufio"
+	"context"
 	"encoding/gob"
 	"encoding/json"
 	"errors"
@@ -9,16 +10,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
-	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
-// asker is a process that sends the questions. It and the sink run only when nobody else wants
-// the core: whoever asks ten thousand times a second has a machine of its own, and here takes
-// no more than what the payments leave.
+// asker is a process that sends the questions. It and the sink stand behind all others: whoever
+// asks ten thousand times a second has a machine of its own, and here takes the cores that the
+// payments leave. The disk of a virtual machine feels it all the same (results.md).
 type asker struct {
 	command *exec.Cmd
 	orders  io.WriteCloser // The process's standard input.
@@ -39,26 +36,15 @@ type order struct {
 type asked struct {
 	PerS  float64 // Good answers.
 	P99   float64 // Milliseconds, of what leaves together.
+	Late  float64 // Milliseconds from when all should have left to the last answer.
 	Fault string
 }
 
-// stepBack puts the threads of this process, and with them those that they will start, behind
-// all others (sched(7), SCHED_IDLE). The lowest nice value is not enough: a thread that has the
-// core keeps it for its slice, 1.4 ms on two cores, whoever wakes. One of them is enough: more
-// look for work of each other and take turns.
-func stepBack() error {
-	runtime.GOMAXPROCS(1)
-	threads, err := os.ReadDir("/proc/self/task")
-	for _, thread := range threads {
-		id, fault := strconv.Atoi(thread.Name())
-		idle := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}
-		err = errors.Join(err, fault, unix.SchedSetAttr(id, idle, 0))
-	}
-	return err
-}
+func (a *asked) perS() float64 { return a.PerS }
+func (a *asked) p99() float64  { return a.P99 }
 
-// serveAsker reads an order and says when its connections stand. Each time it is told to, it
-// sends all of it and prints what came of that, until its input ends.
+// serveAsker reads an order and says that it is ready. Each time it is told to, it sends all of
+// it and prints what came of that, until its input ends.
 func serveAsker() error {
 	if err := stepBack(); err != nil {
 		return err
@@ -68,36 +54,45 @@ func serveAsker() error {
 	if err := gob.NewDecoder(in).Decode(&o); err != nil {
 		return fmt.Errorf("cannot read the order: %w", err)
 	}
-	l := load{o.Address, o.Requests, o.Want, loadMax, o.Together}
 	for {
-		conns, err := l.dial(o.Clients)
-		if err != nil {
-			return err
-		}
 		fmt.Println("ready")
 		if _, err := in.ReadByte(); err != nil {
 			return nil // Nobody wants to know more.
 		}
-		r, err := l.begin(o.Rate).send(conns)
-		came := asked{}
+		came, err := o.carryOut()
 		if err != nil {
-			came.Fault = err.Error()
-		} else {
-			came.PerS, came.P99 = r.perSecond(), r.at(99)
+			came = &asked{Fault: err.Error()}
 		}
-		if err := json.NewEncoder(os.Stdout).Encode(&came); err != nil {
+		if err := json.NewEncoder(os.Stdout).Encode(came); err != nil {
 			return err
 		}
 	}
 }
 
-// startAsker starts the process and waits until it is ready to send.
-func startAsker(o *order) (*asker, error) {
+// carryOut sends all of it once. The connections are new: a server keeps none for long that
+// nobody uses.
+func (o *order) carryOut() (*asked, error) {
+	l := load{o.Address, o.Requests, o.Want, loadMax, o.Together}
+	conns, err := l.dial(o.Clients)
+	if err != nil {
+		return nil, err
+	}
+	s := l.begin(o.Rate)
+	r, err := s.send(conns)
+	if err != nil {
+		return nil, err
+	}
+	late := r.elapsed - s.due(len(o.Requests))
+	return &asked{PerS: r.perSecond(), P99: r.at(99), Late: late.Seconds() * 1e3}, nil
+}
+
+// startAsker starts the process, which ends with ctx, and waits until it is ready to send.
+func startAsker(ctx context.Context, o *order) (*asker, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	a := &asker{command: exec.Command(self, "payments", "--as-asker")}
+	a := &asker{command: exec.CommandContext(ctx, self, "payments", "--as-asker")}
 	a.command.Stderr = os.Stderr
 	if a.orders, err = a.command.StdinPipe(); err != nil {
 		return nil, err
@@ -119,7 +114,7 @@ func startAsker(o *order) (*asker, error) {
 	return a, nil
 }
 
-// ready waits until its connections stand.
+// ready waits until it says so.
 func (a *asker) ready() error {
 	line, err := a.answers.ReadString('\n')
 	if err == nil && strings.TrimSpace(line) != "ready" {
@@ -150,10 +145,7 @@ func (a *asker) wait() (*asked, error) {
 	return came, a.ready()
 }
 
-// end ends the process; nil has none.
+// end ends the process.
 func (a *asker) end() error {
-	if a == nil {
-		return nil
-	}
 	return errors.Join(a.orders.Close(), a.command.Wait())
 }

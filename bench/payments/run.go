@@ -4,6 +4,9 @@
 // One institution serves both, in a process of its own; the switch has its journal on
 // disk, every block synced, and seals on all four messages; the proxy parses nothing.
 // The same generator sends the same bytes to both in turn.
+//
+// With -queries it measures instead what a flood of questions how payments stand does to
+// payments of a steady rate.
 package payments
 
 import (
@@ -85,22 +88,34 @@ func Run(args []string) error {
 	return o.measure()
 }
 
-// validate reports what cannot be measured.
+// validate reports everything that cannot be measured.
 func (o *options) validate() error {
-	switch {
-	case min(o.rounds, o.requests, o.clients, o.seconds, o.together) < 1 || o.queries < 0:
-		return errors.New("-rounds, -requests, -clients, -seconds and -together are above zero, -queries is not below")
-	case o.queries == 0:
-		return nil
-	case o.queries*o.seconds < o.together:
-		return fmt.Errorf("%d questions a second for %d s are fewer than %d together", o.queries, o.seconds, o.together)
-	case !(o.rate*float64(o.seconds) >= 100): // No number is neither.
-		return fmt.Errorf("%g payments a second for %d s have no 99th percentile", o.rate, o.seconds)
-	case time.Duration(o.rounds*3+1)*o.turn() > floodMax:
-		return fmt.Errorf("%d rounds of three times %d s take more than %s", o.rounds, o.seconds, floodMax)
+	var faults []error
+	check := func(good bool, format string, args ...any) {
+		if !good {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
 	}
-	return nil
+	check(o.rounds > 0, "-rounds %d, want above zero", o.rounds)
+	check(o.requests > 0, "-requests %d, want above zero", o.requests)
+	check(o.clients > 0, "-clients %d, want above zero", o.clients)
+	check(o.seconds > 0, "-seconds %d, want above zero", o.seconds)
+	check(o.together > 0, "-together %d, want above zero", o.together)
+	check(o.queries >= 0, "-queries %d, want zero or more", o.queries)
+	if len(faults) > 0 || o.queries == 0 {
+		return errors.Join(faults...)
+	}
+	check(o.queries*o.seconds >= o.together, "%d questions a second for %d s are fewer than %d together", o.queries, o.seconds, o.together)
+	perTurn := o.rate * float64(o.seconds)
+	check(perTurn >= 100 && perTurn <= turnPayments, // NaN is neither.
+		"-rate %g: in %d s that is not between 100 and %d payments", o.rate, o.seconds, turnPayments)
+	turns := floodMax / time.Second / time.Duration(o.seconds)
+	check(o.rounds <= (int(turns)-1)/3, "%d rounds of three times %d s take more than %s", o.rounds, o.seconds, floodMax)
+	return errors.Join(faults...)
 }
+
+// turnPayments bounds the payments of one turn: all are made before the first one leaves.
+const turnPayments = 100_000
 
 // course is the servers and what sends to them.
 type course struct {
