@@ -14,8 +14,9 @@
 //	POST /v1/outcomes     how a payment ended of which the switch could not tell the outcome at once
 //
 // with {"payment_id","request_id","kind","status","amount_fen","currency","refunded_fen"?,
-// "failure"?}, in the words of the switch's own answers. It is announced at least once, until it
-// is answered with HTTP 200 and a seal; what an institution has heard before it ignores.
+// "charged_back_fen"?,"failure"?}, in the words of the switch's own answers. It is announced at
+// least once, until it is answered with HTTP 200 and a seal; what an institution has heard before
+// it ignores.
 //
 // A request is {"request_id","caller","amount_fen","currency","code"?,"account"?,
 // "original"?,"direction"?,"merchant"?:{"id"},"scene"?}. request_id is the leg's own,
@@ -99,6 +100,9 @@ func (Dialect) RenderOutcome(p *payment.Payment, into *driver.Request) {
 	b = object.AppendField(b, "currency", p.Currency)
 	if p.Refunded > 0 {
 		b = object.AppendInt(b, "refunded_fen", int64(p.Refunded))
+	}
+	if p.ChargedBack > 0 {
+		b = object.AppendInt(b, "charged_back_fen", int64(p.ChargedBack))
 	}
 	b = object.AppendField(b, "failure", p.Failure.Code())
 	into.Body = append(b, '}')
