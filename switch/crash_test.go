@@ -11,6 +11,9 @@ import (
 
 var crashRounds = flag.Int("crash-rounds", 20, "how often the switch is killed under load")
 
+// crashRequests is how many requests each round brings at least before its kill.
+const crashRequests = 50
+
 // TestCrash kills the real binary under load at random instants and starts it again on
 // its journal: what was answered stands, what was begun comes to an end, no institution
 // is debited twice, and a request sent again gets the same answer.
@@ -23,6 +26,7 @@ func TestCrash(t *testing.T) {
 		stop := make(chan struct{})
 		wg := c.load(round, 8, stop)
 		time.Sleep(time.Duration(30+rand.IntN(150)) * time.Millisecond)
+		c.waitFor(crashRequests * (round + 1)) // A busy machine takes longer.
 		net.Switch.Kill()
 		close(stop)
 		wg.Wait()
@@ -32,7 +36,7 @@ func TestCrash(t *testing.T) {
 	}
 	payments := c.settle(t, time.Minute)
 	t.Logf("%d kills, %d requests, %d payments", *crashRounds, len(c.lines), len(payments))
-	if len(payments) < 50**crashRounds {
+	if len(payments) < crashRequests**crashRounds {
 		t.Errorf("only %d payments: the load was too thin to prove anything", len(payments))
 	}
 	compareBooks(t, net, payments)

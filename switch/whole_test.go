@@ -109,6 +109,18 @@ func (c *caller) load(round, goroutines int, stop <-chan struct{}) *sync.WaitGro
 	return &wg
 }
 
+// waitFor waits until n requests were sent; no longer than five seconds.
+func (c *caller) waitFor(n int) {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		c.mu.Lock()
+		sent := len(c.lines)
+		c.mu.Unlock()
+		if sent >= n {
+			return
+		}
+	}
+}
+
 // send asks once and remembers what was answered; no answer is remembered too.
 func (c *caller) send(id string, fields map[string]any) {
 	line := &ledgerline{fields: fields}
