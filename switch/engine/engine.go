@@ -75,7 +75,7 @@ func Open(options Options) (*Engine, error) {
 		options.Ledger = ledger.New(ledger.DefaultLimits(), nil)
 	}
 	e := &Engine{options: options, idle: make(chan struct{})}
-	e.projection = projection{log: options.Log, view: options.View}
+	e.projection.log, e.projection.view = options.Log, options.View
 	e.inbox.ready = make(chan struct{}, 1)
 	e.refusals.perSecond = options.Limits.RefusalsPerSecond
 	e.writer = newWriter(e)

@@ -21,6 +21,7 @@ type memory struct {
 	latency time.Duration
 	failAt  uint64 // The append of this sequence fails; 0 for never.
 	full    error
+	reads   int // Blocks that were read by themselves.
 	saved   map[uint64][]byte
 }
 
@@ -77,6 +78,7 @@ func (m *memory) Read(from uint64, fn func(*journal.Block) error) error {
 func (m *memory) Block(sequence uint64) (*journal.Block, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.reads++
 	if sequence == 0 || sequence > uint64(len(m.blocks)) {
 		return nil, journal.ErrNotFound
 	}

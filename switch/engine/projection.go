@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"tongma/switch/journal"
 	"tongma/switch/payment"
@@ -82,9 +83,15 @@ func readPositions(value []byte) ([]journal.Position, error) {
 
 // projection reads payments that have ended. It is safe for concurrent use.
 type projection struct {
-	log  journal.Log
-	view journal.View
+	log    journal.Log
+	view   journal.View
+	blocks [blocksKept]atomic.Pointer[journal.Block] // Read last, by sequence.
 }
+
+// blocksKept is how many blocks are kept as they were read, a few MiB: payments that are asked
+// about have ended a short while ago and stand in few blocks, and to read one whole, hash and
+// all, is most of a look-up.
+const blocksKept = 64
 
 // find reads the payment id as its records left it; journal.ErrNotFound where there is none.
 func (p *projection) find(id payment.ID) (*life, error) {
@@ -120,7 +127,7 @@ func (p *projection) find(id payment.ID) (*life, error) {
 }
 
 func (p *projection) apply(l *life, at journal.Position) error {
-	block, err := p.log.Block(at.Sequence)
+	block, err := p.block(at.Sequence)
 	if err != nil {
 		return err
 	}
@@ -131,6 +138,19 @@ func (p *projection) apply(l *life, at journal.Position) error {
 	r := reader{body: record.Body, version: record.Version}
 	r.string() // The id, which led here.
 	return fold(l, recordKind(record.Kind), &r)
+}
+
+// block reads a block. Nobody may write to it.
+func (p *projection) block(sequence uint64) (*journal.Block, error) {
+	slot := &p.blocks[sequence%blocksKept]
+	if b := slot.Load(); b != nil && b.Sequence == sequence {
+		return b, nil
+	}
+	b, err := p.log.Block(sequence)
+	if err == nil {
+		slot.Store(b)
+	}
+	return b, err
 }
 
 // request finds the payment that institution asked for under requestID.

@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tongma/switch/payment"
+)
+
+// TestBlocksAreKept: questions about the same payments read their blocks once, those of more
+// payments than are kept read them anew, and each tells of its own payment.
+func TestBlocksAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemory()
+		e, _ := start(t, log, approve)
+		const payments = blocksKept // Two blocks each.
+		for i := range payments {
+			if _, err := e.Submit(debit(fmt.Sprint("r", i), payment.Fen(100+i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second) // All are durable.
+		reads := func(asked, times int) int {
+			log.reads = 0
+			for range times {
+				for i := range asked {
+					p, err := e.FindRequest("shop", fmt.Sprint("r", i))
+					if err != nil || p.Amount != payment.Fen(100+i) || p.Status != payment.StatusApproved {
+						t.Fatalf("r%d: %d fen, %s, %v", i, p.Amount, p.Status, err)
+					}
+				}
+			}
+			return log.reads
+		}
+		few := payments / 4
+		if n := reads(few, 10); n < few || n > 2*few {
+			t.Errorf("%d blocks were read for ten questions about each of %d payments, want %d at most", n, few, 2*few)
+		}
+		if n := reads(payments, 2); n < 2*payments {
+			t.Errorf("%d blocks were read for %d payments asked about twice in turn: too many are kept", n, payments)
+		}
+		stop(t, e)
+	})
+}
