@@ -86,7 +86,7 @@ var acts = map[string]act{
 }
 
 func (d *desk) serve() {
-	if d.framedTwice() {
+	if d.misframed() {
 		d.ctx.SetConnectionClose() // Who reads it the other way finds the next request elsewhere.
 		d.refuse(&payment.Refusal{Failure: payment.FramingInvalid})
 		return
@@ -111,18 +111,24 @@ func (d *desk) serve() {
 	d.serveAct(a)
 }
 
-// framedTwice reports whether the request carries a length beside a transfer coding, be it one
-// that does nothing: two readers on its way can disagree where it ends (RFC 9112, clause 6.1).
-func (d *desk) framedTwice() bool {
-	var measured, coded bool
-	for line := range bytes.SplitSeq(d.ctx.Request.Header.RawHeaders(), []byte("\n")) {
+// misframed reports whether two readers on the request's way can disagree where it ends (RFC
+// 9112, clauses 5.2 and 6.3): a length beside a transfer coding, a coding that is not chunked,
+// a header that goes on in the next line.
+func (d *desk) misframed() bool {
+	header := &d.ctx.Request.Header
+	var measured, coded, folded bool
+	for line := range bytes.SplitSeq(header.RawHeaders(), []byte("\n")) {
+		folded = folded || len(line) > 0 && (line[0] == ' ' || line[0] == '\t')
 		name, _, _ := bytes.Cut(line, []byte(":"))
 		name = bytes.TrimSpace(name)
 		measured = measured || bytes.EqualFold(name, []byte("Content-Length"))
 		coded = coded || bytes.EqualFold(name, []byte("Transfer-Encoding"))
 	}
-	return measured && coded
+	return folded || coded && (measured || header.ContentLength() != chunked)
 }
+
+// chunked is the content length that the library gives a body in chunks.
+const chunked = -1
 
 // servePayments serves the collection: a new payment, or a look-up by request id.
 func (d *desk) servePayments() {
@@ -220,7 +226,7 @@ func (d *desk) admit(sent []byte) *payment.Refusal {
 	if err := d.gateway.options.Switchboard.Current().Register().Check(d.caller, d.now); err != nil {
 		return refusalOf(err)
 	}
-	if !d.gateway.limiter(d.caller).AllowN(d.now, 1) {
+	if !d.gateway.rates.allow(d.caller, d.now) {
 		return &payment.Refusal{Failure: payment.RateLimited}
 	}
 	return nil

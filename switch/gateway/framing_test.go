@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -76,6 +77,9 @@ func TestFraming(t *testing.T) {
 	refused("Transfer-Encoding: chunked\r\n"+length, chunked)
 	refused("transfer-encoding: chunked\r\ncontent-length : 5", chunked)
 	refused("Transfer-Encoding: identity\r\n"+length, body)
+	refused("Transfer-Encoding: identity", body)
+	refused("X-Note: a\r\n Content-Length: 5\r\n"+length, body)
+	refused("X-Note: a\r\n\tb\r\n"+length, body)
 	refused(length+"\r\nContent-Length: 5", body)
 	if status, code, _ := f.raw(f.signed("/v1/payments", "Connection: close\r\nTransfer-Encoding: chunked", chunked, body)); status != 200 {
 		t.Errorf("a chunked body alone: %d %s, want 200", status, code)
@@ -108,6 +112,46 @@ func TestLateRequest(t *testing.T) {
 	}
 	if n := len(f.engine.refused); n != 0 {
 		t.Errorf("%d refusals are recorded", n)
+	}
+}
+
+// TestWhoHasGoneIsNotRecorded: probes connect and reset, callers break off, and a stop closes
+// connections that brought nothing. Nobody sent anything that was refused.
+func TestWhoHasGoneIsNotRecorded(t *testing.T) {
+	f := newFixture(t, DefaultLimits())
+	for _, text := range []string{"", "GET /hea", "POST /v1/payments HTTP/1.1\r\nHost: switch\r\nContent-Length: 9\r\n\r\n{"} {
+		for linger := range 2 { // 0 resets, 1 closes.
+			conn, err := net.Dial("tcp", f.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(conn, text); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.(*net.TCPConn).SetLinger(linger); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Millisecond) // It is being read.
+			if err := conn.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	spare, err := net.Dial("tcp", f.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer spare.Close()
+	time.Sleep(50 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := f.gateway.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	f.engine.mu.Lock()
+	defer f.engine.mu.Unlock()
+	for _, note := range f.engine.refused {
+		t.Errorf("a refusal is recorded: %s at %q", note.Failure, note.Path)
 	}
 }
 

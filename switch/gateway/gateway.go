@@ -9,13 +9,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 
 	"tongma/codec"
 	"tongma/institutions/seal"
@@ -116,7 +116,7 @@ type Gateway struct {
 	options Options
 	server  fasthttp.Server
 	desks   sync.Pool // Of *desk.
-	rates   sync.Map  // *rate.Limiter by institution.
+	rates   meters    // Requests.
 	known   *known
 	unused  sync.Map // net.Conn that was opened and has brought no request yet.
 }
@@ -129,6 +129,7 @@ func New(options Options) (*Gateway, error) {
 	g := &Gateway{options: options, known: newKnown(options.Limits.QueriesPerPayment, options.Limits.QueriesPerSecond)}
 	g.desks.New = func() any { return &desk{gateway: g} }
 	m := &options.Limits
+	g.rates.perSecond, g.rates.burst = m.RatePerSecond, m.RateBurst
 	g.server = fasthttp.Server{
 		Handler:                       g.handle,
 		ErrorHandler:                  g.handleBroken,
@@ -187,8 +188,14 @@ func (g *Gateway) note(conn net.Conn, state fasthttp.ConnState) {
 	}
 }
 
-// handleBroken answers what could not even be read as a request.
+// handleBroken answers what could not even be read as a request. Who has gone, or brought none
+// in time, leaves no record: probes do so, and pools open connections to spare.
 func (g *Gateway) handleBroken(ctx *fasthttp.RequestCtx, err error) {
+	var network net.Error
+	late := errors.As(err, &network) && network.Timeout()
+	if !late && gone(err) {
+		return
+	}
 	d := g.desks.Get().(*desk)
 	d.begin(ctx)
 	defer func() {
@@ -197,10 +204,9 @@ func (g *Gateway) handleBroken(ctx *fasthttp.RequestCtx, err error) {
 	}()
 	failure := payment.MalformedRequest
 	var small *fasthttp.ErrSmallBuffer
-	var late net.Error
 	switch {
-	case errors.As(err, &late) && late.Timeout():
-		d.say(&payment.Refusal{Failure: payment.RequestTimeout}) // Pools open connections to spare: no record.
+	case late:
+		d.say(&payment.Refusal{Failure: payment.RequestTimeout})
 		return
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		failure = payment.BodyTooLarge
@@ -210,12 +216,8 @@ func (g *Gateway) handleBroken(ctx *fasthttp.RequestCtx, err error) {
 	d.refuse(&payment.Refusal{Failure: failure})
 }
 
-// limiter is institution's own.
-func (g *Gateway) limiter(institution string) *rate.Limiter {
-	if l, ok := g.rates.Load(institution); ok {
-		return l.(*rate.Limiter)
-	}
-	m := &g.options.Limits
-	l, _ := g.rates.LoadOrStore(institution, rate.NewLimiter(rate.Limit(m.RatePerSecond), m.RateBurst))
-	return l.(*rate.Limiter)
+// gone reports whether err says that nobody is there to read an answer.
+func gone(err error) bool {
+	var operation *net.OpError
+	return errors.As(err, &operation) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }

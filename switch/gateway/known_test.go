@@ -31,6 +31,28 @@ func TestQueriesAreMetered(t *testing.T) {
 	}
 }
 
+// TestMeteredCostsNothing: questions over the budget, and refused requests, of which each looks
+// whether it repeats one that was taken, neither reach the engine nor leave a record.
+func TestMeteredCostsNothing(t *testing.T) {
+	limits := DefaultLimits()
+	limits.QueriesPerSecond = 1
+	f := newFixture(t, limits)
+	began := time.Now()
+	for i := range 100 {
+		w := wire{method: "GET", path: fmt.Sprintf("/v1/payments/P000001J0000000000000000000%04d", i)}
+		if i%2 == 1 {
+			w = wire{body: fmt.Sprintf(`{"request_id":"r%d","code":"1","amount_fen":100}`, i)}
+		}
+		if status, body := f.send(w); status != 404 && status != 422 && status != 429 {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	most := 3 + int(time.Since(began).Seconds())
+	if f.engine.finds == 0 || f.engine.finds > most || len(f.engine.refused) > most {
+		t.Errorf("%d questions reached the engine and %d records were left, want %d at most", f.engine.finds, len(f.engine.refused), most)
+	}
+}
+
 // inSeconds runs test in virtual time, from the beginning of a second.
 func inSeconds(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, func(t *testing.T) {
@@ -45,19 +67,24 @@ type asking struct {
 	told  payment.Payment // What the engine says; its refunds count how often it did.
 }
 
-// ask gives how many answers of the engine later p's one is: 0 is the newest; -1 for none.
+// ask gives how many answers of the engine later the one given is: 0 is the newest; -1 for none.
 func (a *asking) ask(key, institution string) (old int, fresh bool) {
-	p, mayAsk := a.known.answer(key, institution, time.Now())
-	if mayAsk {
+	asked, p := a.known.ask(key, institution, time.Now())
+	if asked != nil {
 		a.told.Refunded++
 		said := a.told
-		a.known.tell(key, &said, time.Now())
+		asked.tell(&said, time.Now())
 		return 0, true
 	}
 	if p == nil {
 		return -1, false
 	}
 	return int(a.told.Refunded - p.Refunded), false
+}
+
+// spend leaves institution without a budget.
+func (a *asking) spend(institution string) {
+	a.known.budgets.list.Store(institution, &meter{bucket: rate.NewLimiter(0, 0)})
 }
 
 // TestKnownIsNeverOld: up to the limit of a payment the engine is asked, over it the last answer
@@ -89,7 +116,7 @@ func TestSpentBudget(t *testing.T) {
 			if _, fresh := a.ask("P1", "bank"); !fresh {
 				t.Fatal("the first question did not reach the engine")
 			}
-			a.known.budgets.Store("shop", rate.NewLimiter(0, 0))
+			a.spend("shop")
 			for began := time.Now(); time.Since(began) <= end.lasts; time.Sleep(time.Second) {
 				if old, fresh := a.ask("P1", "shop"); fresh || old != 0 {
 					t.Errorf("%s, after %s: fresh %t, %d answers old", end.status, time.Since(began), fresh, old)
@@ -105,40 +132,107 @@ func TestSpentBudget(t *testing.T) {
 	}
 }
 
-// TestKnownStaysEnded: an answer that was given before the end and comes after it is dropped.
+// TestSpentBudgetIsItsOwn: who has none left takes nothing of what others may ask about the same
+// payment.
+func TestSpentBudgetIsItsOwn(t *testing.T) {
+	inSeconds(t, func(t *testing.T) {
+		a := asking{known: newKnown(3, 1000)}
+		a.spend("flood")
+		for second := range 5 {
+			for range 10 {
+				a.ask("P1", "flood")
+			}
+			for i := range 3 {
+				if _, fresh := a.ask("P1", "shop"); !fresh {
+					t.Errorf("second %d: question %d of the shop did not reach the engine", second, i)
+				}
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+// TestKnownStaysEnded: an answer that was given before the end and comes after it is dropped;
+// one that comes after others have turned the second is kept.
 func TestKnownStaysEnded(t *testing.T) {
-	k, now := newKnown(1, 1), time.Unix(1000, 0)
-	k.answer("P1", "bank", now)
-	k.tell("P1", &payment.Payment{Status: payment.StatusApproved}, now)
-	k.tell("P1", &payment.Payment{Status: payment.StatusUnknown}, now.Add(time.Millisecond))
-	if p, _ := k.answer("P1", "bank", now); p == nil || p.Status != payment.StatusApproved {
+	k := newKnown(3, 10)
+	now := k.began.Add(time.Hour)
+	first, _ := k.ask("P1", "bank", now)
+	second, _ := k.ask("P1", "bank", now.Add(time.Millisecond))
+	first.tell(&payment.Payment{Status: payment.StatusApproved}, now)
+	second.tell(&payment.Payment{Status: payment.StatusUnknown}, now.Add(time.Millisecond))
+	k.budgets.list.Store("bank", &meter{bucket: rate.NewLimiter(0, 0)})
+	if _, p := k.ask("P1", "bank", now); p == nil || p.Status != payment.StatusApproved {
+		t.Errorf("%+v, want the end", p)
+	}
+	late, _ := k.ask("P2", "shop", now)
+	now = now.Add(time.Second)
+	for i := range 1000 { // Some of them turn the shard.
+		k.ask(fmt.Sprint("Q", i), "flood", now)
+	}
+	late.tell(&payment.Payment{Status: payment.StatusApproved}, now.Add(-time.Second))
+	if _, p := k.ask("P2", "bank", now); p == nil || p.Status != payment.StatusApproved {
 		t.Errorf("%+v, want the end", p)
 	}
 }
 
-// TestKnownKeepsLittle: what nobody asks about is forgotten after a second, and a stream of ids
-// that never come again fills no more than it may.
+// TestInstantsInAnyOrder: questions that were put before the others of their second, and a clock
+// that is set back, open no limit and forget nothing.
+func TestInstantsInAnyOrder(t *testing.T) {
+	k := newKnown(3, 10)
+	at := k.began.Add(time.Hour)
+	reached := 0
+	for i := range 1000 {
+		now := at.Add(-time.Duration(i%2) * 2 * time.Second)
+		if asked, _ := k.ask("P1", "bank", now); asked != nil {
+			reached++
+			asked.tell(&payment.Payment{Status: payment.StatusApproved}, now)
+		}
+	}
+	if reached != 3 {
+		t.Errorf("%d questions about one payment reached the engine, want 3", reached)
+	}
+	for i := range 1000 {
+		if asked, _ := k.ask(fmt.Sprint("Q", i), "bank", at.Add(-time.Duration(i%2)*2*time.Second)); asked != nil {
+			reached++
+		}
+	}
+	if reached != 11 { // Its burst.
+		t.Errorf("%d questions of one institution reached the engine, want 11", reached)
+	}
+	if _, p := k.ask("P1", "bank", at); p == nil {
+		t.Error("what was known is forgotten")
+	}
+}
+
+// TestKnownKeepsLittle: what nobody asks about is forgotten after a second, a stream of ids that
+// never come again fills no more than it may, and whoever has no budget fills nothing.
 func TestKnownKeepsLittle(t *testing.T) {
-	k, now := newKnown(3, 1000), time.Unix(1000, 0)
+	k := newKnown(3, 1e9)
+	now := k.began
 	kept := func() (n int) {
 		for i := range k.shards {
 			n += len(k.shards[i].now) + len(k.shards[i].old)
 		}
 		return n
 	}
-	ask := func(n int) {
+	ask := func(n int, institution string) {
 		for i := range n {
-			k.answer(fmt.Sprint("Q", i), "bank", now)
+			k.ask(fmt.Sprint("Q", i), institution, now)
 		}
 	}
 	for range 2 {
-		if ask(1000); kept() != 1000 {
+		if ask(1000, "bank"); kept() != 1000 {
 			t.Errorf("%d payments are kept, want 1000", kept())
 		}
 		now = now.Add(3 * time.Second)
 	}
+	k.budgets.list.Store("flood", &meter{bucket: rate.NewLimiter(0, 0)})
+	if ask(100_000, "flood"); kept() > 1000 {
+		t.Errorf("%d payments are kept of an institution without a budget", kept())
+	}
 	for range 3 {
-		if ask(2 * knownShards * knownMax); kept() > 2*knownShards*knownMax {
+		if ask(2*knownShards*knownMax, "bank"); kept() > 2*knownShards*knownMax {
 			t.Errorf("%d payments are kept", kept())
 		}
 		now = now.Add(time.Second)
@@ -157,7 +251,7 @@ func TestPeoplesQuestionsShareTheLimits(t *testing.T) {
 				t.Errorf("%s about %s: %t, want %t", institution, id, got, want)
 			}
 		}
-		g.known.answer("P1", "shop", time.Now()) // Its caller asks.
+		g.known.ask("P1", "shop", time.Now()) // Its caller asks.
 		f("P1", "bank", true)
 		f("P1", "bank", true)
 		f("P1", "bank", false) // Of the payment: three in a second.

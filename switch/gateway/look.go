@@ -19,33 +19,43 @@ func (d *desk) find(id payment.ID) {
 	if err == nil && !p.Party(d.caller) {
 		err = &payment.Refusal{Failure: payment.NotAParty}
 	}
-	if err != nil {
-		d.fail(err)
-		return
-	}
-	d.reply(p)
+	d.tell(p, err)
 }
+
+// errMetered refuses a question over the limits of which nothing is known.
+var errMetered = &payment.Refusal{Failure: payment.RateLimited, Detail: "questions how payments stand"}
 
 // ask lets the engine say how a payment stands; over the limits the answer is what it said last,
 // and nobody may write to it.
 func (d *desk) ask(key string, engine func() (payment.Payment, error)) (*payment.Payment, error) {
-	known := d.gateway.known
-	p, mayAsk := known.answer(key, d.caller, d.now)
-	if mayAsk {
+	asked, p := d.gateway.known.ask(key, d.caller, d.now)
+	if asked != nil {
 		p, err := engine()
 		if err != nil {
 			return nil, err
 		}
-		known.tell(key, &p, d.now)
+		asked.tell(&p, d.now)
 		return &p, nil
 	}
 	if d.ctx.ConnRequestNum()%yieldEvery == 0 {
 		runtime.Gosched()
 	}
 	if p == nil {
-		return nil, &payment.Refusal{Failure: payment.RateLimited}
+		return nil, errMetered
 	}
 	return p, nil
+}
+
+// tell answers a question. One over the limits leaves no record: it would cost what they save.
+func (d *desk) tell(p *payment.Payment, err error) {
+	switch {
+	case err == errMetered:
+		d.say(errMetered)
+	case err != nil:
+		d.fail(err)
+	default:
+		d.reply(p)
+	}
 }
 
 // yieldEvery is after how many answers a connection over the limits lets other work go first:
@@ -68,11 +78,7 @@ func (d *desk) findRequest() {
 	p, err := d.ask(d.caller+"\n"+requestID, func() (payment.Payment, error) {
 		return d.gateway.options.Engine.FindRequest(d.caller, requestID)
 	})
-	if err != nil {
-		d.fail(err)
-		return
-	}
-	d.reply(p)
+	d.tell(p, err)
 }
 
 // decode says what a code is, without moving anything. A payer's code is masked.

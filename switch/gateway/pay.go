@@ -41,6 +41,10 @@ func (d *desk) refuseUnlessAsked(refusal *payment.Refusal) {
 		d.refuse(refusal)
 		return
 	}
+	if !d.gateway.known.budgets.allow(d.caller, d.now) {
+		d.tell(nil, errMetered)
+		return
+	}
 	p, err := d.gateway.options.Engine.FindRequest(d.caller, d.request)
 	var unknown *payment.Refusal
 	switch {

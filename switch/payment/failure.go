@@ -130,7 +130,7 @@ var failures = [failureCount]failureText{
 	TimeOutsideWindow:   {"time_outside_window", 400, "The request's time is outside the replay window."},
 	HeadersTooLarge:     {"headers_too_large", 431, "The request line and the headers are larger than the limit."},
 	RequestTimeout:      {"request_timeout", 408, "The request did not come whole in time."},
-	FramingInvalid:      {"framing_invalid", 400, "The request says in two ways how long its body is."},
+	FramingInvalid:      {"framing_invalid", 400, "Two readers could disagree where the request ends."},
 	PathUnknown:         {"path_unknown", 404, "There is nothing at this path."},
 	MethodNotAllowed:    {"method_not_allowed", 405, "The path does not take this method."},
 
