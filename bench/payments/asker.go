@@ -82,8 +82,9 @@ func (o *order) carryOut() (*asked, error) {
 	if err != nil {
 		return nil, err
 	}
-	late := r.elapsed - s.due(len(o.Requests))
-	return &asked{PerS: r.perSecond(), P99: r.at(99), Late: late.Seconds() * 1e3}, nil
+	turn := s.due(len(o.Requests)) // The last one leaves before its end.
+	perS := float64(r.done) / max(r.elapsed, turn).Seconds()
+	return &asked{PerS: perS, P99: r.at(99), Late: max(r.elapsed-turn, 0).Seconds() * 1e3}, nil
 }
 
 // startAsker starts the process, which ends with ctx, and waits until it is ready to send.

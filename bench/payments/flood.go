@@ -131,7 +131,10 @@ func (c *course) pay(ctx context.Context, stop context.CancelFunc, turns []*sett
 	conducted := make(chan error, 1)
 	go func() {
 		err := c.conduct(ctx, sent.start, turns)
-		if err != nil { // Then the payments say nothing either.
+		switch {
+		case ctx.Err() != nil: // The payments ended it and say why.
+			err = nil
+		case err != nil: // Then the payments say nothing either.
 			for _, conn := range conns {
 				_ = conn.Close()
 			}
@@ -142,7 +145,10 @@ func (c *course) pay(ctx context.Context, stop context.CancelFunc, turns []*sett
 	if err != nil {
 		stop()
 	}
-	if err := errors.Join(<-conducted, err); err != nil {
+	if fault := <-conducted; fault != nil {
+		return fault
+	}
+	if err != nil {
 		return err
 	}
 	each := make([]*hdrhistogram.Histogram, len(turns))

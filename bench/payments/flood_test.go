@@ -22,7 +22,11 @@ func TestValidate(t *testing.T) {
 		{func(o *options) { o.rate = math.NaN() }, "-rate"},
 		{func(o *options) { o.rate = math.Inf(1) }, "-rate"},
 		{func(o *options) { o.rate = 49 }, "-rate"},
-		{func(o *options) { o.rounds, o.queries = 40, 4 }, "rounds together"},
+		{func(o *options) { o.rate = 50_000 }, "-rate"},
+		{func(o *options) { o.queries, o.together = 20_000, 20_000 }, "-together"},
+		{func(o *options) { o.queries, o.seconds = math.MaxInt/2, math.MaxInt/2 }, "-queries -seconds"},
+		{func(o *options) { o.queries, o.seconds = 0, math.MaxInt/2 }, "-seconds"},
+		{func(o *options) { o.rounds, o.queries = 40, 49 }, "rounds together"},
 		{func(o *options) { o.rounds = math.MaxInt }, "rounds"},
 	} {
 		o := good

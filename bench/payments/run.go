@@ -96,26 +96,39 @@ func (o *options) validate() error {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	check(o.rounds > 0, "-rounds %d, want above zero", o.rounds)
-	check(o.requests > 0, "-requests %d, want above zero", o.requests)
-	check(o.clients > 0, "-clients %d, want above zero", o.clients)
-	check(o.seconds > 0, "-seconds %d, want above zero", o.seconds)
-	check(o.together > 0, "-together %d, want above zero", o.together)
-	check(o.queries >= 0, "-queries %d, want zero or more", o.queries)
-	if len(faults) > 0 || o.queries == 0 {
+	between := func(flag string, n, low, high int) bool {
+		check(low <= n && n <= high, "%s %d, want %d to %d", flag, n, low, high)
+		return low <= n && n <= high
+	}
+	good := between("-seconds", o.seconds, 1, secondsMax)
+	good = between("-rounds", o.rounds, 1, roundsMax) && good
+	good = between("-queries", o.queries, 0, queriesMax) && good
+	between("-requests", o.requests, 1, paymentsMax)
+	between("-clients", o.clients, 1, clientsMax)
+	between("-together", o.together, 1, togetherMax)
+	if !good || o.queries == 0 {
 		return errors.Join(faults...)
 	}
-	check(o.queries*o.seconds >= o.together, "%d questions a second for %d s are fewer than %d together", o.queries, o.seconds, o.together)
+	check(o.queries*o.seconds >= 10*o.together, "%d questions a second for %d s are fewer than ten times %d together",
+		o.queries, o.seconds, o.together)
+	turns := time.Duration(o.rounds*3 + 1)
 	perTurn := o.rate * float64(o.seconds)
-	check(perTurn >= 100 && perTurn <= turnPayments, // NaN is neither.
-		"-rate %g: in %d s that is not between 100 and %d payments", o.rate, o.seconds, turnPayments)
-	turns := floodMax / time.Second / time.Duration(o.seconds)
-	check(o.rounds <= (int(turns)-1)/3, "%d rounds of three times %d s take more than %s", o.rounds, o.seconds, floodMax)
+	check(perTurn >= 100 && perTurn*float64(turns) <= paymentsMax, // NaN is neither.
+		"-rate %g: want 100 payments in a turn of %d s or more, and no more than %d in all turns", o.rate, o.seconds, paymentsMax)
+	check(turns*o.turn() <= floodMax, "%d rounds of three times %d s take more than %s", o.rounds, o.seconds, floodMax)
 	return errors.Join(faults...)
 }
 
-// turnPayments bounds the payments of one turn: all are made before the first one leaves.
-const turnPayments = 100_000
+// What a run may ask for: all requests are made before the first one leaves, and a sender reads
+// no answer before all that leaves together has left.
+const (
+	secondsMax  = 240
+	roundsMax   = 1000
+	clientsMax  = 8000
+	togetherMax = 500
+	queriesMax  = 200_000
+	paymentsMax = 1_000_000
+)
 
 // course is the servers and what sends to them.
 type course struct {
@@ -193,12 +206,7 @@ func (o options) lay() (*course, error) {
 
 // clear ends every process and removes what they wrote.
 func (c *course) clear(err error) error {
-	for _, problem := range []error{c.proxy.Stop(), c.sink.Stop(), c.net.Close(), os.RemoveAll(c.net.Directory)} {
-		if err == nil {
-			err = problem
-		}
-	}
-	return err
+	return errors.Join(err, c.proxy.Stop(), c.sink.Stop(), c.net.Close(), os.RemoveAll(c.net.Directory))
 }
 
 func (c *course) run() (*summary, error) {
