@@ -146,7 +146,7 @@ func (l *Link) headers(r *driver.Request, signature *[seal.Size]byte) ([4][2]str
 	now := time.Now()
 	key := l.ring.Signing(l.config.ID, now)
 	if key == nil {
-		return [4][2]string{}, fmt.Errorf("institutions: %q has no valid key", l.config.ID)
+		return [4][2]string{}, fmt.Errorf("institutions: no key of %q is in force any more", l.config.ID)
 	}
 	at := strconv.FormatInt(now.UnixMilli(), 10)
 	key.AppendRequest(signature[:0], post, []byte(r.Path), []byte(at), r.Body)

@@ -74,7 +74,7 @@ func newLink(config Config, self string, ring *seal.Ring, log *zap.Logger, hooks
 		return nil, err
 	}
 	if ring.Signing(config.ID, time.Now()) == nil {
-		return nil, fmt.Errorf("institutions: %q has no valid key", config.ID)
+		return nil, fmt.Errorf("institutions: no key of %q in the key file is in force", config.ID)
 	}
 	l := &Link{
 		config: config, host: address.Host, self: self, dialect: dialects[config.Dialect],
@@ -198,7 +198,7 @@ func (l *Link) render(dst []byte, op *payment.Operation, scratch *driver.Request
 	now := time.Now()
 	key := l.ring.Signing(l.config.ID, now)
 	if key == nil {
-		return dst, fmt.Errorf("institutions: %q has no valid key", l.config.ID)
+		return dst, fmt.Errorf("institutions: no key of %q is in force any more", l.config.ID)
 	}
 	var clock [20]byte
 	at := strconv.AppendInt(clock[:0], now.UnixMilli(), 10)

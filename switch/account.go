@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"tongma/switch/admin"
 )
@@ -23,6 +24,14 @@ type accountPlace struct {
 // accountName names an account.
 type accountName struct {
 	Account string `arg:"" help:"The account, such as position/commercial/harbourbank."`
+}
+
+// Validate is kong's.
+func (a accountName) Validate() error {
+	if strings.Count(a.Account, "/") != 2 {
+		return fmt.Errorf("account %q: want purpose/medium/owner, such as position/commercial/harbourbank; see account list", a.Account)
+	}
+	return nil
 }
 
 type accountListCommand struct {

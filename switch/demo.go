@@ -293,9 +293,24 @@ The network keeps running until an interrupt (Ctrl-C). Talk to it:
     -H "Tongma-Time: $time" -H "Tongma-Signature: $seal" \
     -d "$body" http://%[1]s/v1/payments
 
+  seal=$(printf 'GET\n/v1/payments?request_id=mine-1\n%%s\n' "$time" |
+    openssl dgst -sm3 -mac HMAC -macopt hexkey:$(cat %[2]s) | sed 's/.*= //')
+  curl -H "Tongma-Institution: corneracquirer" -H "Tongma-Key: stage-1" \
+    -H "Tongma-Time: $time" -H "Tongma-Signature: $seal" \
+    http://%[1]s/v1/payments?request_id=mine-1                  # how it stands
+
   curl -d 'silent=500 decline=200' http://%[3]s/paper/faults    # make kitewallet misbehave
   curl http://%[3]s/paper/book                                  # and read its book
-`, d.net.Switch.Address, key, d.net.Members[6].Process.Address)
+
+What an operator does (another shell, the repository's folder). The interrupt removes %[5]s:
+
+  li="--admin http://%[4]s --as %[6]s --key-file %[5]s/%[6]s.key"
+  wang="--admin http://%[4]s --as %[7]s --key-file %[5]s/%[7]s.key"
+  go run ./switch window list $li
+  go run ./switch window close $li                              # one asks,
+  go run ./switch window approve $wang                          # another approves
+  go run ./switch account list $li
+`, d.net.Switch.Address, key, d.net.Members[6].Process.Address, d.admin, d.net.Directory, demoOperator, demoApprover)
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
 	<-stop

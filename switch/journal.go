@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"sort"
@@ -23,7 +24,7 @@ type journalVerifyCommand struct {
 	JSON      bool   `name:"json" help:"Print the report as JSON."`
 }
 
-// Run exits 0 where every block reads well, 1 otherwise.
+// Run exits 0 where every block reads well, 2 where there is no journal to be read, 1 otherwise.
 func (c *journalVerifyCommand) Run() error {
 	audit, windows := engine.NewAudit(), settlement.NewAudit()
 	block := func(b *journal.Block) error {
@@ -33,6 +34,9 @@ func (c *journalVerifyCommand) Run() error {
 		return windows.Block(b)
 	}
 	report, err := journal.Verify(c.Directory, journal.Checks{Block: block, Snapshot: audit.Snapshot, View: audit.View})
+	if errors.Is(err, journal.ErrNotRead) {
+		return &exitError{code: 2, message: err.Error()}
+	}
 	closed, sealed := windows.Windows()
 	if c.JSON {
 		form := struct {

@@ -238,6 +238,10 @@ func (s *assembly) reload() {
 		s.log.Error("switch: the table in use stays", zap.Error(err))
 		return
 	}
+	if s.tables != nil {
+		s.log.Info("switch: the register was loaded; tables change by people's word alone, a table file is not read")
+		return
+	}
 	table := s.board.Current()
 	s.log.Info("switch: a new table is in use", zap.String("version", table.Version()), zap.String("digest", table.Digest()))
 }

@@ -30,6 +30,9 @@ const answerMax = 10 * time.Minute
 
 // NewClient makes a client of the API at address, such as http://127.0.0.1:8081.
 func NewClient(address, name string, secret []byte) *Client {
+	if !strings.Contains(address, "://") {
+		address = "http://" + address
+	}
 	return &Client{address: strings.TrimSuffix(address, "/"), name: name,
 		key: seal.NewKey(name, secret), http: http.Client{Timeout: answerMax}}
 }
@@ -90,6 +93,9 @@ func refusalIn(status int, text []byte) error {
 	}
 	if err := json.Unmarshal(text, &form); err != nil || form.Error.Code == "" {
 		return fmt.Errorf("admin: the switch answered with status %d", status)
+	}
+	if form.Error.Code == PathUnknown && form.Error.Detail == "" { // The gateway's answer.
+		form.Error.Detail = "is it the address of admin.listen?"
 	}
 	return &form.Error
 }

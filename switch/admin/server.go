@@ -104,7 +104,9 @@ type operation struct {
 	do      func(c *call, a *engine.Act) (any, error)
 }
 
-func nowhere(*call, *engine.Act) (any, error) { return nil, &Refusal{Code: PathUnknown} }
+func nowhere(*call, *engine.Act) (any, error) {
+	return nil, &Refusal{PathUnknown, "there is nothing at this path of the admin API"}
+}
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, op *operation) {
 	c := &call{Server: s, http: r, now: time.Now()}

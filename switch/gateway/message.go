@@ -13,6 +13,7 @@ const (
 	codeMax      = 2048
 	accountMax   = 128
 	merchantMax  = 128
+	fieldMax     = 64 // Of a name that nobody knows.
 )
 
 // payMessage is the body of a payment. Its texts alias the body's copy.
@@ -58,7 +59,7 @@ type message struct {
 
 func (m *message) once(bit int, field string) bool {
 	if m.allowed&bit == 0 {
-		m.Reject(object.Unknown, "")
+		m.Reject(object.Unknown, field)
 		return false
 	}
 	if m.seen&bit != 0 {
@@ -106,6 +107,11 @@ func (m *message) amount(field string) int64 {
 	return n
 }
 
+// unknown refuses the key that was read, which stands within what inside names.
+func (m *message) unknown(inside string) {
+	m.Reject(object.Unknown, clip(inside+string(m.Key), fieldMax))
+}
+
 // name says which field the fault is in, if there is one and none was named.
 func (m *message) name(field string) {
 	if m.Fault != object.None && m.Field == "" {
@@ -123,7 +129,7 @@ func (m *message) refusal() *payment.Refusal {
 	case object.Duplicate:
 		return &payment.Refusal{Failure: payment.DuplicateKey, Field: m.Field}
 	case object.Unknown:
-		return &payment.Refusal{Failure: payment.UnknownField}
+		return &payment.Refusal{Failure: payment.UnknownField, Field: m.Field}
 	case object.WrongType:
 		return &payment.Refusal{Failure: payment.WrongType, Field: m.Field}
 	case object.NotInteger:
@@ -157,7 +163,7 @@ func readPay(body string, allowed int, into *payMessage) *payment.Refusal {
 		case "payer":
 			m.payer(into)
 		default:
-			m.Reject(object.Unknown, "")
+			m.unknown("")
 		}
 	}
 	return m.refusal()
@@ -178,7 +184,7 @@ func (m *message) merchant(into *payMessage) {
 		case "category":
 			into.category = m.text(bitCategory, "merchant.category", 4)
 		default:
-			m.Reject(object.Unknown, "")
+			m.unknown("merchant.")
 		}
 	}
 }
@@ -196,7 +202,7 @@ func (m *message) payer(into *payMessage) {
 		case "account":
 			into.payerAccount = m.text(bitPayerAccount, "payer.account", accountMax)
 		default:
-			m.Reject(object.Unknown, "")
+			m.unknown("payer.")
 		}
 	}
 }
@@ -219,7 +225,7 @@ func readTurnBack(body string, kind payment.Kind, into *turnBackMessage) *paymen
 		case string(m.Key) == "amount_fen" && kind == payment.Refund:
 			into.amount, into.hasAmount = m.amount("amount_fen"), true
 		default:
-			m.Reject(object.Unknown, "")
+			m.unknown("")
 		}
 	}
 	if refusal := m.refusal(); refusal != nil {

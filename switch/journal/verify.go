@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -42,16 +43,21 @@ type Checks struct {
 
 // Verify reads the whole journal in directory, which no process may have open, and
 // reports what it found. It changes nothing. The error is the first thing wrong; the
-// report then tells how far the log reads well. The checks are called in order and may
+// report then tells how far the log reads well; ErrNotRead where nothing is known of it. The checks are called in order and may
 // object.
 func Verify(directory string, checks Checks) (Report, error) {
 	o := DefaultOptions()
 	o.Directory, o.ReadOnly = directory, true
 	if _, err := vfs.Default.Stat(directory); err != nil {
-		return Report{}, fmt.Errorf("journal: cannot verify: %w", err)
+		return Report{}, fmt.Errorf("journal: %w: %w", ErrNotRead, err)
 	}
 	s, err := Open(o)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrLocked):
+		return Report{}, fmt.Errorf("journal: %w: %w; stop it, or verify a copy of the directory", ErrNotRead, err)
+	case errors.Is(err, pebble.ErrDBDoesNotExist):
+		return Report{}, fmt.Errorf("journal: %w: there is none in %s", ErrNotRead, directory)
+	case err != nil:
 		return Report{}, err
 	}
 	report, err := s.verify(&checks)
