@@ -96,16 +96,16 @@ func (o *options) validate() error {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	between := func(flag string, n, low, high int) bool {
+	within := func(flag string, n, low, high int) bool {
 		check(low <= n && n <= high, "%s %d, want %d to %d", flag, n, low, high)
 		return low <= n && n <= high
 	}
-	good := between("-seconds", o.seconds, 1, secondsMax)
-	good = between("-rounds", o.rounds, 1, roundsMax) && good
-	good = between("-queries", o.queries, 0, queriesMax) && good
-	between("-requests", o.requests, 1, paymentsMax)
-	between("-clients", o.clients, 1, clientsMax)
-	between("-together", o.together, 1, togetherMax)
+	good := within("-seconds", o.seconds, 1, secondsMax)
+	good = within("-rounds", o.rounds, 1, roundsMax) && good
+	good = within("-queries", o.queries, 0, queriesMax) && good
+	within("-requests", o.requests, 1, paymentsMax)
+	within("-clients", o.clients, 1, clientsMax)
+	within("-together", o.together, 1, togetherMax)
 	if !good || o.queries == 0 {
 		return errors.Join(faults...)
 	}

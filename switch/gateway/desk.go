@@ -50,9 +50,14 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	if ctx.ConnRequestNum() == 1 {
 		g.unused.Delete(ctx.Conn())
 	}
+	g.atDesk(ctx, (*desk).guarded)
+}
+
+// atDesk lends a desk to one request.
+func (g *Gateway) atDesk(ctx *fasthttp.RequestCtx, do func(*desk)) {
 	d := g.desks.Get().(*desk)
 	d.begin(ctx)
-	d.guarded()
+	do(d)
 	d.ctx, d.body = nil, ""
 	g.desks.Put(d)
 }

@@ -193,27 +193,20 @@ func (g *Gateway) note(conn net.Conn, state fasthttp.ConnState) {
 func (g *Gateway) handleBroken(ctx *fasthttp.RequestCtx, err error) {
 	var network net.Error
 	late := errors.As(err, &network) && network.Timeout()
-	if !late && gone(err) {
-		return
-	}
-	d := g.desks.Get().(*desk)
-	d.begin(ctx)
-	defer func() {
-		d.ctx = nil
-		g.desks.Put(d)
-	}()
-	failure := payment.MalformedRequest
 	var small *fasthttp.ErrSmallBuffer
+	failure := payment.MalformedRequest
 	switch {
 	case late:
-		d.say(&payment.Refusal{Failure: payment.RequestTimeout})
+		g.atDesk(ctx, func(d *desk) { d.say(&payment.Refusal{Failure: payment.RequestTimeout}) })
+		return
+	case gone(err):
 		return
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		failure = payment.BodyTooLarge
 	case errors.As(err, &small):
 		failure = payment.HeadersTooLarge
 	}
-	d.refuse(&payment.Refusal{Failure: failure})
+	g.atDesk(ctx, func(d *desk) { d.refuse(&payment.Refusal{Failure: failure}) })
 }
 
 // gone reports whether err says that nobody is there to read an answer.

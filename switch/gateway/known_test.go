@@ -53,14 +53,6 @@ func TestMeteredCostsNothing(t *testing.T) {
 	}
 }
 
-// inSeconds runs test in virtual time, from the beginning of a second.
-func inSeconds(t *testing.T, test func(t *testing.T)) {
-	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
-		test(t)
-	})
-}
-
 // asking asks a known and lets the engine answer where it is to be asked.
 type asking struct {
 	known *known
@@ -83,14 +75,14 @@ func (a *asking) ask(key, institution string) (old int, fresh bool) {
 }
 
 // spend leaves institution without a budget.
-func (a *asking) spend(institution string) {
-	a.known.budgets.list.Store(institution, &meter{bucket: rate.NewLimiter(0, 0)})
+func spend(k *known, institution string) {
+	k.budgets.list.Store(institution, &meter{bucket: rate.NewLimiter(0, 0)})
 }
 
 // TestKnownIsNeverOld: up to the limit of a payment the engine is asked, over it the last answer
 // is given, a second later the engine is asked again.
 func TestKnownIsNeverOld(t *testing.T) {
-	inSeconds(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		a := asking{known: newKnown(3, 1000)}
 		for second := range 3 {
 			for i := range 10 {
@@ -110,13 +102,13 @@ func TestSpentBudget(t *testing.T) {
 		status payment.Status
 		lasts  time.Duration
 	}{{payment.StatusUnknown, knownOpen}, {payment.StatusApproved, knownEnded}} {
-		inSeconds(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			a := asking{known: newKnown(3, 1)}
 			a.told.Status = end.status
 			if _, fresh := a.ask("P1", "bank"); !fresh {
 				t.Fatal("the first question did not reach the engine")
 			}
-			a.spend("shop")
+			spend(a.known, "shop")
 			for began := time.Now(); time.Since(began) <= end.lasts; time.Sleep(time.Second) {
 				if old, fresh := a.ask("P1", "shop"); fresh || old != 0 {
 					t.Errorf("%s, after %s: fresh %t, %d answers old", end.status, time.Since(began), fresh, old)
@@ -135,9 +127,9 @@ func TestSpentBudget(t *testing.T) {
 // TestSpentBudgetIsItsOwn: who has none left takes nothing of what others may ask about the same
 // payment.
 func TestSpentBudgetIsItsOwn(t *testing.T) {
-	inSeconds(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		a := asking{known: newKnown(3, 1000)}
-		a.spend("flood")
+		spend(a.known, "flood")
 		for second := range 5 {
 			for range 10 {
 				a.ask("P1", "flood")
@@ -161,7 +153,7 @@ func TestKnownStaysEnded(t *testing.T) {
 	second, _ := k.ask("P1", "bank", now.Add(time.Millisecond))
 	first.tell(&payment.Payment{Status: payment.StatusApproved}, now)
 	second.tell(&payment.Payment{Status: payment.StatusUnknown}, now.Add(time.Millisecond))
-	k.budgets.list.Store("bank", &meter{bucket: rate.NewLimiter(0, 0)})
+	spend(k, "bank")
 	if _, p := k.ask("P1", "bank", now); p == nil || p.Status != payment.StatusApproved {
 		t.Errorf("%+v, want the end", p)
 	}
@@ -227,7 +219,7 @@ func TestKnownKeepsLittle(t *testing.T) {
 		}
 		now = now.Add(3 * time.Second)
 	}
-	k.budgets.list.Store("flood", &meter{bucket: rate.NewLimiter(0, 0)})
+	spend(k, "flood")
 	if ask(100_000, "flood"); kept() > 1000 {
 		t.Errorf("%d payments are kept of an institution without a budget", kept())
 	}
@@ -241,7 +233,7 @@ func TestKnownKeepsLittle(t *testing.T) {
 
 // TestPeoplesQuestionsShareTheLimits: what people have asked counts with what institutions ask.
 func TestPeoplesQuestionsShareTheLimits(t *testing.T) {
-	inSeconds(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		limits := DefaultLimits()
 		limits.QueriesPerPayment, limits.QueriesPerSecond = 3, 4
 		g := &Gateway{options: Options{Limits: limits}, known: newKnown(limits.QueriesPerPayment, limits.QueriesPerSecond)}

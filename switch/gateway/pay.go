@@ -42,7 +42,7 @@ func (d *desk) refuseUnlessAsked(refusal *payment.Refusal) {
 		return
 	}
 	if !d.gateway.known.budgets.allow(d.caller, d.now) {
-		d.tell(nil, errMetered)
+		d.say(errMetered)
 		return
 	}
 	p, err := d.gateway.options.Engine.FindRequest(d.caller, d.request)

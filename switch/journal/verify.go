@@ -43,8 +43,8 @@ type Checks struct {
 
 // Verify reads the whole journal in directory, which no process may have open, and
 // reports what it found. It changes nothing. The error is the first thing wrong; the
-// report then tells how far the log reads well; ErrNotRead where nothing is known of it. The checks are called in order and may
-// object.
+// report then tells how far the log reads well. It is ErrNotRead where nothing is known of
+// the journal. The checks are called in order and may object.
 func Verify(directory string, checks Checks) (Report, error) {
 	o := DefaultOptions()
 	o.Directory, o.ReadOnly = directory, true
