@@ -46,13 +46,18 @@ func (f *fixture) raw(text string) (status int, code string, closed bool) {
 	return response.StatusCode, answer.Error.Code, err == io.EOF
 }
 
+// head is a good request's first line and headers as text, but for those of its framing.
+func (f *fixture) head(method, path, body string) string {
+	clock := fmt.Sprint(time.Now().UnixMilli())
+	signature := f.key.AppendRequest(nil, []byte(method), []byte(path), []byte(clock), []byte(body))
+	return method + " " + path + " HTTP/1.1\r\nHost: switch\r\n" + seal.HeaderInstitution + ": " + institution + "\r\n" +
+		seal.HeaderKey + ": k1\r\n" + seal.HeaderTime + ": " + clock + "\r\n" +
+		seal.HeaderSignature + ": " + string(signature) + "\r\n"
+}
+
 // signed is a good payment as text, with the headers and the body's framing of the caller.
 func (f *fixture) signed(path, framing, framed, body string) string {
-	clock := fmt.Sprint(time.Now().UnixMilli())
-	signature := f.key.AppendRequest(nil, []byte("POST"), []byte(path), []byte(clock), []byte(body))
-	return "POST " + path + " HTTP/1.1\r\nHost: switch\r\n" + seal.HeaderInstitution + ": " + institution + "\r\n" +
-		seal.HeaderKey + ": k1\r\n" + seal.HeaderTime + ": " + clock + "\r\n" +
-		seal.HeaderSignature + ": " + string(signature) + "\r\n" + framing + "\r\n\r\n" + framed
+	return f.head("POST", path, body) + framing + "\r\n\r\n" + framed
 }
 
 // TestFraming sends requests that two readers could cut in two ways: none is taken, and

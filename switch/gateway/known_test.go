@@ -1,7 +1,12 @@
 package gateway
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +55,42 @@ func TestMeteredCostsNothing(t *testing.T) {
 	most := 3 + int(time.Since(began).Seconds())
 	if f.engine.finds == 0 || f.engine.finds > most || len(f.engine.refused) > most {
 		t.Errorf("%d questions reached the engine and %d records were left, want %d at most", f.engine.finds, len(f.engine.refused), most)
+	}
+}
+
+// TestFloodRests: a connection that sends many questions over the limits at once has every one
+// answered, and leaves the core to others after every few.
+func TestFloodRests(t *testing.T) {
+	f := newFixture(t, DefaultLimits())
+	f.engine.remember(payment.Payment{Institution: institution, RequestID: "r1", Amount: 5})
+	path := "/v1/payments/" + string(payment.MakeID(0, "01J0000000000000000000TEST"))
+	question := f.head("GET", path, "") + "\r\n"
+	connection, err := net.Dial("tcp", f.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	const questions = 100 * restEvery
+	began := time.Now()
+	if _, err := io.WriteString(connection, strings.Repeat(question, questions)); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(connection)
+	for i := range questions {
+		response, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil || response.StatusCode != 200 {
+			t.Fatalf("answer %d: %d %s %v", i, response.StatusCode, body, err)
+		}
+	}
+	took := time.Since(began)
+	seconds := 1 + int(took/time.Second) // In each of which some questions reach the engine.
+	rests := questions/restEvery - seconds*(1+DefaultLimits().QueriesPerPayment/restEvery)
+	if took < time.Duration(rests)*rest {
+		t.Errorf("%d questions were answered within %s, want %d rests of %s", questions, took, rests, rest)
 	}
 }
 
