@@ -80,7 +80,7 @@ func (d *Desk) Seal(number uint32) (*Seal, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := d.seal(number)
+	s, err := readSeal(d.options.Engine, number)
 	if err == nil && s == nil {
 		err = &Refusal{WindowState, "the seal is not written yet"}
 	}

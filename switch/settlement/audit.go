@@ -16,12 +16,13 @@ import (
 type Audit struct {
 	fold  *Fold
 	seals map[uint32]*Seal
-	found int // Seals that stand in the journal.
+	parts map[string]bool // Keys of the parts of seals that stand in the journal.
+	found int             // Seals that do.
 }
 
 // NewAudit begins before the first block.
 func NewAudit() *Audit {
-	a := &Audit{seals: map[uint32]*Seal{}}
+	a := &Audit{seals: map[uint32]*Seal{}, parts: map[string]bool{}}
 	a.fold = NewFold(func(s *Seal) error {
 		a.seals[s.Window] = s
 		return nil
@@ -44,17 +45,8 @@ func (a *Audit) acted(act *engine.Act) error {
 	}
 	s := a.seals[number]
 	switch {
-	case act.What == actSeal && s == nil:
-		return fmt.Errorf("%w: window %d has a seal and no close", ErrSeal, number)
-	case act.What == actSeal:
-		want, err := json.Marshal(s)
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(want, act.State) {
-			return fmt.Errorf("%w: window %d is not what the blocks fold to", ErrSeal, number)
-		}
-		a.found++
+	case act.What == actSeal || act.What == actSealPart:
+		return a.kept(act, number, s)
 	case act.What == actFinalise:
 		var w Window
 		if err := json.Unmarshal(act.State, &w); err != nil {
@@ -64,6 +56,34 @@ func (a *Audit) acted(act *engine.Act) error {
 			return fmt.Errorf("%w: window %d was finalised with other sums than its own", ErrSeal, number)
 		}
 	}
+	return nil
+}
+
+// kept takes an act that a sealed close stands in.
+func (a *Audit) kept(act *engine.Act, number uint32, s *Seal) error {
+	if s == nil {
+		return fmt.Errorf("%w: window %d has a seal and no close", ErrSeal, number)
+	}
+	acts, err := s.acts(act.Time)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(acts, func(want *engine.Act) bool {
+		return want.What == act.What && want.Key == act.Key && bytes.Equal(want.State, act.State)
+	})
+	if at < 0 {
+		return fmt.Errorf("%w: window %d is not what the blocks fold to", ErrSeal, number)
+	}
+	if act.What == actSealPart {
+		a.parts[act.Key] = true
+		return nil
+	}
+	for _, part := range acts[:at] {
+		if !a.parts[part.Key] {
+			return fmt.Errorf("%w: %s was not written", ErrSeal, part.Key)
+		}
+	}
+	a.found++
 	return nil
 }
 

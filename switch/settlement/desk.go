@@ -114,7 +114,7 @@ func (d *Desk) load() error {
 		if w.State != Closing {
 			continue
 		}
-		s, err := d.seal(w.Number)
+		s, err := readSeal(d.options.Engine, w.Number)
 		if err != nil {
 			return err
 		}
@@ -130,19 +130,6 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// seal reads a sealed close; nil where the window is not sealed yet.
-func (d *Desk) seal(number uint32) (*Seal, error) {
-	state, err := d.options.Engine.State(numbered(sealKey, number))
-	if err != nil || state == nil {
-		return nil, err
-	}
-	s := new(Seal)
-	if err := json.Unmarshal(state, s); err != nil {
-		return nil, fmt.Errorf("settlement: cannot read the seal of window %d: %w", number, err)
-	}
-	return s, s.Check()
 }
 
 // Start begins to follow the journal.
@@ -223,7 +210,7 @@ func (d *Desk) keep() error {
 // sealed takes a window whose close the fold has reached. After a restart it may have been
 // sealed before: then it must be the same.
 func (d *Desk) sealed(s *Seal) error {
-	before, err := d.seal(s.Window)
+	before, err := readSeal(d.options.Engine, s.Window)
 	if err != nil {
 		return err
 	}
@@ -231,14 +218,7 @@ func (d *Desk) sealed(s *Seal) error {
 		return fmt.Errorf("%w: window %d folds to %s, sealed was %s", ErrSeal, s.Window, s.Digest, before.Digest)
 	}
 	if before == nil {
-		state, err := json.Marshal(s)
-		if err != nil {
-			return err
-		}
-		err = d.options.Engine.Act(&engine.Act{Time: time.Now().UTC(), Who: switchName, What: actSeal,
-			Subject: fmt.Sprint(s.Window), Detail: fmt.Sprintf("%d payments, %s yuan, root %.16s", s.Payments, s.Gross.Yuan(), s.Root),
-			Key: numbered(sealKey, s.Window), State: state})
-		if err != nil {
+		if err := d.keepSeal(s); err != nil {
 			select {
 			case <-d.stop: // The engine went first; the next start seals.
 				return errStopped
@@ -258,6 +238,20 @@ func (d *Desk) sealed(s *Seal) error {
 	}
 	close(d.changed)
 	d.changed = make(chan struct{})
+	return nil
+}
+
+// keepSeal writes s down.
+func (d *Desk) keepSeal(s *Seal) error {
+	acts, err := s.acts(time.Now().UTC())
+	if err != nil {
+		return err
+	}
+	for _, a := range acts {
+		if err := d.options.Engine.Act(a); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

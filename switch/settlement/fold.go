@@ -19,6 +19,7 @@ const (
 	actPropose  = "window.propose"
 	actClose    = "window.close"
 	actSeal     = "window.seal"
+	actSealPart = "window.seal_part"
 	actInstruct = "window.instruct"
 	actConfirm  = "window.confirm"
 	actAccuse   = "window.default_propose"
