@@ -129,11 +129,11 @@ func (d *desk) misframed() bool {
 		measured = measured || bytes.EqualFold(name, []byte("Content-Length"))
 		coded = coded || bytes.EqualFold(name, []byte("Transfer-Encoding"))
 	}
-	return folded || coded && (measured || header.ContentLength() != chunked)
+	return folded || coded && (measured || header.ContentLength() != lengthChunked)
 }
 
-// chunked is the content length that the library gives a body in chunks.
-const chunked = -1
+// lengthChunked is the content length that the library gives a body in chunks.
+const lengthChunked = -1
 
 // servePayments serves the collection: a new payment, or a look-up by request id.
 func (d *desk) servePayments() {
@@ -237,7 +237,7 @@ func (d *desk) admit(sent []byte) *payment.Refusal {
 	return nil
 }
 
-// say answers with an error. A probe that is told so leaves no record.
+// say answers with an error and leaves no record.
 func (d *desk) say(r *payment.Refusal) {
 	d.out = append(d.out[:0], `{"error":{`...)
 	d.out = object.AppendField(d.out, "code", r.Failure.Code())

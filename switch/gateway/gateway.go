@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -48,8 +49,10 @@ type Limits struct {
 	ConnectionsMax int           `yaml:"connections_max"`
 
 	// QueriesPerPayment and QueriesPerSecond bound the questions how a payment stands that reach
-	// the engine in a second: about one payment, and of one institution. What is over them is
-	// answered from what is known; where that is nothing or too old, it is rate_limited.
+	// the engine in a second: about one payment, by its id and by its request id each, and of one
+	// institution. What is over them is answered from what is known; where that is nothing or too
+	// old, it is rate_limited. So is, apart from them, a refused payment after QueriesPerSecond of
+	// one institution, since each has to be looked up: it could be the repeat of one that was taken.
 	QueriesPerPayment int     `yaml:"queries_per_payment"`
 	QueriesPerSecond  float64 `yaml:"queries_per_second"`
 
@@ -115,8 +118,10 @@ type Options struct {
 type Gateway struct {
 	options Options
 	server  fasthttp.Server
-	desks   sync.Pool // Of *desk.
-	rates   meters    // Requests.
+	desks   sync.Pool     // Of *desk.
+	rates   meters        // Requests.
+	repeats meters        // Refused payments that are looked up.
+	over    atomic.Uint64 // Answers to what is over the limits.
 	known   *known
 	unused  sync.Map // net.Conn that was opened and has brought no request yet.
 }
@@ -130,6 +135,7 @@ func New(options Options) (*Gateway, error) {
 	g.desks.New = func() any { return &desk{gateway: g} }
 	m := &options.Limits
 	g.rates.perSecond, g.rates.burst = m.RatePerSecond, m.RateBurst
+	g.repeats.perSecond, g.repeats.burst = g.known.budgets.perSecond, g.known.budgets.burst
 	g.server = fasthttp.Server{
 		Handler:                       g.handle,
 		ErrorHandler:                  g.handleBroken,

@@ -13,7 +13,9 @@ import (
 // payment and so many for each institution, and the payments under way nothing else.
 //
 // Within the limits every answer is the engine's own of this instant. Over that of the payment
-// it is at most a second old; over that of the institution as old as its answer may be.
+// it is at most a second old; over that of the institution as old as its answer may be. Questions
+// by a payment's id and by its caller's request id are counted apart. Where more payments are
+// asked about in a second than are remembered, the others are over the limits.
 type known struct {
 	perPayment int
 	budgets    meters    // Questions that reach the engine.
@@ -27,8 +29,8 @@ const (
 	knownMax    = 1024 // Payments of one shard and second.
 
 	knownFresh = time.Second     // How old an answer may be over the limit of a payment;
-	knownOpen  = 5 * time.Second // over that of the institution, about a payment that has not ended,
-	knownEnded = time.Minute     // and about one that has: only what was refunded can still change.
+	knownOpen  = 5 * time.Second // over that of the institution, about a payment that can still change,
+	knownEnded = time.Minute     // and about one that cannot; see stays.
 )
 
 // knownShard remembers the questions of this second and of the one before.
@@ -66,13 +68,12 @@ func (k *known) ask(key, institution string, now time.Time) (a *asked, p *paymen
 	s.turn(int64(now.Sub(k.began) / time.Second))
 	a = s.find(key)
 	full := a != nil && a.count >= k.perPayment
-	if !full && k.budgets.allow(institution, now) {
+	room := a != nil || len(s.now) < knownMax
+	if !full && room && k.budgets.allow(institution, now) {
 		if a == nil {
 			a = s.add(key)
 		}
-		if a != nil {
-			a.count++
-		}
+		a.count++
 		return a, nil
 	}
 	if a == nil || a.answer == nil || now.Sub(a.told) > a.lasts(full) {
@@ -86,11 +87,25 @@ func (a *asked) lasts(ofPayment bool) time.Duration {
 	switch {
 	case ofPayment:
 		return knownFresh
-	case a.answer.Status.Final():
+	case stays(a.answer.Status) == forGood:
 		return knownEnded
 	}
 	return knownOpen
 }
+
+// stays is how far a status is from changing: what has not ended will, what was approved can be
+// cancelled, refunded and charged back.
+func stays(s payment.Status) int {
+	switch {
+	case !s.Final():
+		return 0
+	case s == payment.StatusApproved:
+		return 1
+	}
+	return forGood
+}
+
+const forGood = 2
 
 // find is what is remembered under key, with the count of this second; nil for nothing.
 func (s *knownShard) find(key string) *asked {
@@ -109,22 +124,19 @@ func (s *knownShard) find(key string) *asked {
 	return a
 }
 
-// add remembers key; nil where the shard is full.
+// add remembers key. There must be room.
 func (s *knownShard) add(key string) *asked {
-	if len(s.now) >= knownMax {
-		return nil
-	}
 	a := &asked{shard: s, second: s.second}
 	s.now[key] = a
 	return a
 }
 
 // tell remembers the engine's answer to a question of the instant at. Answers can come in
-// another order than they were given: what has ended stays so.
+// another order than they were given: what has ended stays so, and what was cancelled.
 func (a *asked) tell(p *payment.Payment, at time.Time) {
 	a.shard.mu.Lock()
 	defer a.shard.mu.Unlock()
-	if a.told.After(at) || a.answer != nil && a.answer.Status.Final() && !p.Status.Final() {
+	if a.told.After(at) || a.answer != nil && stays(p.Status) < stays(a.answer.Status) {
 		return
 	}
 	a.answer, a.told = p, at

@@ -26,7 +26,7 @@ func (d *desk) find(id payment.ID) {
 var errMetered = &payment.Refusal{Failure: payment.RateLimited, Detail: "questions how payments stand"}
 
 // ask lets the engine say how a payment stands; over the limits the answer is what it said last,
-// and nobody may write to it.
+// and may wait. Nobody may write to it.
 func (d *desk) ask(key string, engine func() (payment.Payment, error)) (*payment.Payment, error) {
 	asked, p := d.gateway.known.ask(key, d.caller, d.now)
 	if asked != nil {
@@ -37,16 +37,15 @@ func (d *desk) ask(key string, engine func() (payment.Payment, error)) (*payment
 		asked.tell(&p, d.now)
 		return &p, nil
 	}
-	if d.ctx.ConnRequestNum()%restEvery == 0 {
-		time.Sleep(rest)
-	}
+	d.gateway.rest()
 	if p == nil {
 		return nil, errMetered
 	}
 	return p, nil
 }
 
-// tell answers a question. One over the limits leaves no record: it would cost what they save.
+// tell answers a question. One over the limits leaves no record: of refusals so many a second
+// are written down, and these would take the place of those that people have to see.
 func (d *desk) tell(p *payment.Payment, err error) {
 	switch {
 	case err == errMetered:
@@ -58,12 +57,18 @@ func (d *desk) tell(p *payment.Payment, err error) {
 	}
 }
 
-// A connection over the limits rests after every so many answers: a hundred questions in one
-// write would keep a core for more than a millisecond, and whichever process a payment needs next
-// waits for it. So one connection gets 16,000 such answers a second at most.
+// rest lets every sixteenth answer over the limits wait, whoever gets it: a hundred questions in
+// one write would keep a core for more than a millisecond, and whichever process a payment needs
+// next waits for it.
+func (g *Gateway) rest() {
+	if g.over.Add(1)%restEvery == 0 {
+		time.Sleep(restFor)
+	}
+}
+
 const (
 	restEvery = 16
-	rest      = time.Millisecond
+	restFor   = time.Millisecond
 )
 
 // findRequest tells how the payment stands that the caller asked for under a request id.

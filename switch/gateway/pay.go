@@ -35,14 +35,16 @@ func (d *desk) pay() {
 
 // refuseUnlessAsked refuses a request that is not the repeat of one that was taken. What
 // was taken keeps its answer: the table, the code rules and the agreements may have
-// changed since, and a refusal would say of money that moved that it did not.
+// changed since, and a refusal would say of money that moved that it did not. Whose requests
+// are refused too often for each to be looked up is told so, which says of no money anything.
 func (d *desk) refuseUnlessAsked(refusal *payment.Refusal) {
 	if d.request == "" {
 		d.refuse(refusal)
 		return
 	}
-	if !d.gateway.known.budgets.allow(d.caller, d.now) {
-		d.say(errMetered)
+	if !d.gateway.repeats.allow(d.caller, d.now) {
+		d.gateway.rest()
+		d.refuse(&payment.Refusal{Failure: payment.RateLimited, Detail: "payments that are refused"})
 		return
 	}
 	p, err := d.gateway.options.Engine.FindRequest(d.caller, d.request)

@@ -90,7 +90,7 @@ const (
 	// The money.
 	LiquidityShort
 
-	// The switch, again. The one refusal after which money may have moved.
+	// The switch, again. The one refusal of a new request after which money may have moved.
 	JournalFailed
 
 	// What people may not decide.
