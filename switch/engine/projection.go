@@ -85,13 +85,16 @@ func readPositions(value []byte) ([]journal.Position, error) {
 type projection struct {
 	log    journal.Log
 	view   journal.View
-	blocks [blocksKept]atomic.Pointer[journal.Block] // Read last, by sequence.
+	blocks [blocksKept]atomic.Pointer[journal.Block] // Each is the last one read of its place, sequence % blocksKept.
 }
 
-// blocksKept is how many blocks are kept as they were read, a few MiB: payments that are asked
-// about have ended a short while ago and stand in few blocks, and to read one whole, hash and
-// all, is most of a look-up.
-const blocksKept = 64
+// blocksKept is how many blocks are kept as they were read, none of more than blockKeptMax bytes
+// of records: payments that are asked about have ended a short while ago and stand in few blocks,
+// and to read one whole, hash and all, is most of a look-up.
+const (
+	blocksKept   = 64
+	blockKeptMax = 1 << 20 // A full block of payments is a fifth of it.
+)
 
 // find reads the payment id as its records left it; journal.ErrNotFound where there is none.
 func (p *projection) find(id payment.ID) (*life, error) {
@@ -147,10 +150,18 @@ func (p *projection) block(sequence uint64) (*journal.Block, error) {
 		return b, nil
 	}
 	b, err := p.log.Block(sequence)
-	if err == nil {
+	if err == nil && bodiesOf(b) <= blockKeptMax {
 		slot.Store(b)
 	}
 	return b, err
+}
+
+// bodiesOf is how many bytes the bodies of b's records take.
+func bodiesOf(b *journal.Block) (size int) {
+	for i := range b.Records {
+		size += len(b.Records[i].Body)
+	}
+	return size
 }
 
 // request finds the payment that institution asked for under requestID.
