@@ -1,6 +1,7 @@
 package settlement
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -89,6 +90,10 @@ func TestAuditOfParts(t *testing.T) {
 	if err != nil || len(acts) != 3 {
 		t.Fatalf("%d acts, %v; want two parts and the close", len(acts), err)
 	}
+	before := *acts[2] // As a build without parts wrote it.
+	if before.State, err = json.Marshal(s); err != nil {
+		t.Fatal(err)
+	}
 	altered := *acts[1]
 	altered.State = append([]byte{' '}, altered.State...)
 	for _, c := range []struct {
@@ -99,6 +104,7 @@ func TestAuditOfParts(t *testing.T) {
 		{"whole", acts, 1},
 		{"begun again", []*engine.Act{acts[0], acts[0], acts[1], acts[2]}, 1},
 		{"cut off", acts[:2], 0},
+		{"in one", []*engine.Act{&before}, 1},
 		{"a part missing", []*engine.Act{acts[0], acts[2]}, -1},
 		{"a part altered", []*engine.Act{acts[0], &altered, acts[2]}, -1},
 	} {
