@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"tongma/institutions/seal"
@@ -20,15 +21,17 @@ type Client struct {
 	name    string
 	key     *seal.Key
 	http    http.Client
+	last    atomic.Int64 // Instant of the newest request, Unix milliseconds.
 }
 
-// answerBytesMax bounds what a client reads.
-const answerBytesMax = 16 << 20
+// answerBytesMax bounds what a client reads: the largest is a seal, some 350 bytes for each pair.
+const answerBytesMax = 128 << 20
 
 // answerMax is how long a client waits; a replay of a day's traffic takes its time.
 const answerMax = 10 * time.Minute
 
-// NewClient makes a client of the API at address, such as http://127.0.0.1:8081.
+// NewClient makes a client of the API at address, such as http://127.0.0.1:8081, or without a
+// scheme for http.
 func NewClient(address, name string, secret []byte) *Client {
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
@@ -51,7 +54,7 @@ func (c *Client) Do(method, path string, body, answer any) error {
 	if err != nil {
 		return fmt.Errorf("admin: cannot make request: %w", err)
 	}
-	clock := strconv.FormatInt(time.Now().UnixMilli(), 10)
+	clock := strconv.FormatInt(c.instant(), 10)
 	signature := c.key.AppendRequest(nil, []byte(method), []byte(request.URL.RequestURI()), []byte(clock), text)
 	request.Header.Set(HeaderPerson, c.name)
 	request.Header.Set(seal.HeaderTime, clock)
@@ -76,6 +79,17 @@ func (c *Client) Do(method, path string, body, answer any) error {
 		return fmt.Errorf("admin: cannot read the answer: %w", err)
 	}
 	return nil
+}
+
+// instant is now, and for no two requests the same: the same words of the same millisecond would
+// be taken for one request that came twice.
+func (c *Client) instant() int64 {
+	for {
+		last := c.last.Load()
+		if now := max(time.Now().UnixMilli(), last+1); c.last.CompareAndSwap(last, now) {
+			return now
+		}
+	}
 }
 
 // ProposeEntry asks for a chargeback or an adjustment, which another person has to approve,

@@ -40,6 +40,7 @@ type booth struct {
 	engine *engine.Engine
 	store  *journal.Store
 	server *httptest.Server
+	people map[string]*Client
 	paid   int
 }
 
@@ -64,9 +65,18 @@ func newBooth(t *testing.T, directory string) *booth {
 	server := newOptions(t, e, store, "people:\n  - {name: li, roles: [operator, approver], secret_file: li.key}\n"+
 		"  - {name: wang, roles: [operator, approver], secret_file: wang.key}\n")
 	server.Entries, server.Limits, server.Hands, server.Repairs = e, e, e, generous{e}
-	b := &booth{t: t, engine: e, store: store, server: httptest.NewServer(New(server).server.Handler)}
+	b := &booth{t: t, engine: e, store: store, people: map[string]*Client{}}
+	b.serve(server)
 	t.Cleanup(b.close)
 	return b
+}
+
+// serve lets people talk to a server of these options from now on.
+func (b *booth) serve(options Options) {
+	b.server = httptest.NewServer(New(options).server.Handler)
+	for who, secret := range map[string]string{"li": secretText, "wang": "another secret 16"} {
+		b.people[who] = NewClient(b.server.URL, who, []byte(secret))
+	}
 }
 
 func (b *booth) close() {
@@ -85,9 +95,7 @@ func (b *booth) close() {
 	b.engine = nil
 }
 
-func (b *booth) person(who string) *Client {
-	return NewClient(b.server.URL, who, []byte(map[string]string{"li": secretText, "wang": "another secret 16"}[who]))
-}
+func (b *booth) person(who string) *Client { return b.people[who] }
 
 func (b *booth) pay(amount payment.Fen, bank, shop string) payment.ID {
 	b.t.Helper()
@@ -360,8 +368,7 @@ func TestApprovalsAtOnceMoveMoneyOnce(t *testing.T) {
 		wg.Go(func() {
 			var done EntryProposal
 			err := b.person("wang").Do("POST", "/admin/v1/entries/"+string(p.ID)+"/approve", map[string]any{"amount_fen": 9}, &done)
-			// Two requests of the same millisecond are the same request: taken once.
-			if err != nil && codeOf(err) != RequestRepeated {
+			if err != nil {
 				t.Errorf("approved at once: %v", err)
 			}
 		})
@@ -402,7 +409,7 @@ func TestNobodyProposesOtherwiseUnderAnApproval(t *testing.T) {
 		"  - {name: wang, roles: [operator, approver], secret_file: wang.key}\n")
 	options.Limits = b.engine
 	b.server.Close()
-	b.server = httptest.NewServer(New(options).server.Handler)
+	b.serve(options)
 	say := func(who, verb string, amount int) error {
 		var p LimitProposal
 		return b.person(who).Do("POST", "/admin/v1/limits/lanternbank/commercial/"+verb,
