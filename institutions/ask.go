@@ -144,9 +144,9 @@ func (a *asker) close() { a.client.HTTPClient.CloseIdleConnections() }
 // headers seals a rendered request and returns its headers, by name and value.
 func (l *Link) headers(r *driver.Request, signature *[seal.Size]byte) ([4][2]string, error) {
 	now := time.Now()
-	key := l.ring.Signing(l.config.ID, now)
-	if key == nil {
-		return [4][2]string{}, fmt.Errorf("institutions: no key of %q is in force any more", l.config.ID)
+	key, err := l.signing(now)
+	if err != nil {
+		return [4][2]string{}, err
 	}
 	at := strconv.FormatInt(now.UnixMilli(), 10)
 	key.AppendRequest(signature[:0], post, []byte(r.Path), []byte(at), r.Body)

@@ -74,7 +74,7 @@ func newLink(config Config, self string, ring *seal.Ring, log *zap.Logger, hooks
 		return nil, err
 	}
 	if ring.Signing(config.ID, time.Now()) == nil {
-		return nil, fmt.Errorf("institutions: no key of %q in the key file is in force", config.ID)
+		return nil, fmt.Errorf("institutions: no key of %q is in force", config.ID)
 	}
 	l := &Link{
 		config: config, host: address.Host, self: self, dialect: dialects[config.Dialect],
@@ -190,15 +190,23 @@ func (l *Link) unsayable(c *call) {
 	l.finish(c, payment.Answer{Outcome: payment.NotSent, Failure: payment.InstitutionUnavailable}, errNotTried)
 }
 
+// signing is the key that seals what leaves now.
+func (l *Link) signing(now time.Time) (*seal.Key, error) {
+	if key := l.ring.Signing(l.config.ID, now); key != nil {
+		return key, nil
+	}
+	return nil, fmt.Errorf("institutions: no key of %q is in force any more", l.config.ID)
+}
+
 // render writes op as a whole HTTP request to dst, sealed. scratch is reused between calls.
 func (l *Link) render(dst []byte, op *payment.Operation, scratch *driver.Request, signature *[seal.Size]byte) ([]byte, error) {
 	if err := l.dialect.Render(op, scratch); err != nil {
 		return dst, err
 	}
 	now := time.Now()
-	key := l.ring.Signing(l.config.ID, now)
-	if key == nil {
-		return dst, fmt.Errorf("institutions: no key of %q is in force any more", l.config.ID)
+	key, err := l.signing(now)
+	if err != nil {
+		return dst, err
 	}
 	var clock [20]byte
 	at := strconv.AppendInt(clock[:0], now.UnixMilli(), 10)

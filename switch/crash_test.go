@@ -24,9 +24,10 @@ func TestCrash(t *testing.T) {
 	c := newCaller(net, "corneracquirer", unionpayCode, wechatCode)
 	for round := range *crashRounds {
 		stop := make(chan struct{})
+		before := c.sent()
 		wg := c.load(round, 8, stop)
 		time.Sleep(time.Duration(30+rand.IntN(150)) * time.Millisecond)
-		c.waitFor(crashRequests * (round + 1)) // A busy machine takes longer.
+		c.waitFor(t, before+crashRequests) // A busy machine takes longer.
 		net.Switch.Kill()
 		close(stop)
 		wg.Wait()

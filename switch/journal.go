@@ -24,7 +24,7 @@ type journalVerifyCommand struct {
 	JSON      bool   `name:"json" help:"Print the report as JSON."`
 }
 
-// Run exits 0 where every block reads well, 2 where there is no journal to be read, 1 otherwise.
+// Run exits 0 where every block reads well, 2 where there is no journal or a process has it open, 1 otherwise.
 func (c *journalVerifyCommand) Run() error {
 	audit, windows := engine.NewAudit(), settlement.NewAudit()
 	block := func(b *journal.Block) error {

@@ -110,15 +110,20 @@ func (c *caller) load(round, goroutines int, stop <-chan struct{}) *sync.WaitGro
 }
 
 // waitFor waits until n requests were sent; no longer than five seconds.
-func (c *caller) waitFor(n int) {
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		c.mu.Lock()
-		sent := len(c.lines)
-		c.mu.Unlock()
-		if sent >= n {
-			return
+func (c *caller) waitFor(t *testing.T, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); c.sent() < n; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d requests after 30 s, want %d", c.sent(), n)
 		}
 	}
+}
+
+// sent is how many requests were.
+func (c *caller) sent() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.lines)
 }
 
 // send asks once and remembers what was answered; no answer is remembered too.

@@ -11,7 +11,7 @@ var (
 	ErrTrimmed        = errors.New("trimmed")
 	ErrFenced         = errors.New("fenced")
 	ErrLocked         = errors.New("locked")
-	ErrNotRead        = errors.New("was not read") // Nothing is known of it: there is none, or a process has it open.
+	ErrNotRead        = errors.New("not_read") // Nothing is known of it: there is none, or a process has it open.
 	ErrDiskFull       = errors.New("disk_full")
 	ErrTornBlock      = errors.New("torn_block")
 	ErrCorruptBlock   = errors.New("corrupt_block")

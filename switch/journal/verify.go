@@ -49,14 +49,14 @@ func Verify(directory string, checks Checks) (Report, error) {
 	o := DefaultOptions()
 	o.Directory, o.ReadOnly = directory, true
 	if _, err := vfs.Default.Stat(directory); err != nil {
-		return Report{}, fmt.Errorf("journal: %w: %w", ErrNotRead, err)
+		return Report{}, fmt.Errorf("journal: cannot verify %s: %w: %w", directory, ErrNotRead, err)
 	}
 	s, err := Open(o)
 	switch {
 	case errors.Is(err, ErrLocked):
-		return Report{}, fmt.Errorf("journal: %w: %w; stop it, or verify a copy of the directory", ErrNotRead, err)
+		return Report{}, fmt.Errorf("journal: cannot verify %s: %w: %w; stop the switch, or verify a copy of the directory", directory, ErrNotRead, err)
 	case errors.Is(err, pebble.ErrDBDoesNotExist):
-		return Report{}, fmt.Errorf("journal: %w: there is none in %s", ErrNotRead, directory)
+		return Report{}, fmt.Errorf("journal: cannot verify %s: %w: no journal is there", directory, ErrNotRead)
 	case err != nil:
 		return Report{}, err
 	}
