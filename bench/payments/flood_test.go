@@ -17,6 +17,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{func(o *options) {}, ""},
 		{func(o *options) { o.queries, o.rate, o.rounds = 0, 0, 1000 }, ""},
+		{func(o *options) { o.queries, o.seconds = 0, 61 }, "-seconds"},
 		{func(o *options) { o.rounds, o.clients = 0, -1 }, "-rounds -clients"},
 		{func(o *options) { o.requests, o.seconds, o.together, o.queries = 0, 0, 0, -1 }, "-requests -seconds -together -queries"},
 		{func(o *options) { o.rate = math.NaN() }, "-rate"},

@@ -22,20 +22,20 @@ type load struct {
 	requests [][]byte // Whole HTTP/1.1 requests, signed beforehand: the sender only sends.
 	want     []byte   // What the body of a good answer holds.
 	timeout  time.Duration
-	together int // Requests in each of requests, pipelined; 0 is one.
+	together int // Requests in each of requests, pipelined.
 }
 
 // result is what came of a load.
 type result struct {
 	elapsed  time.Duration
-	done     int
+	done     int // Requests, failed ones too.
 	failures int
 	first    error // The first failure, to be read by a person.
 	latency  *hdrhistogram.Histogram
 }
 
-// perSecond is the rate of good answers.
-func (r *result) perSecond() float64 { return float64(r.done-r.failures) / r.elapsed.Seconds() }
+// perSecond is the rate of answers.
+func (r *result) perSecond() float64 { return float64(r.done) / r.elapsed.Seconds() }
 
 // at is a latency percentile in milliseconds.
 func (r *result) at(percentile float64) float64 {
@@ -102,7 +102,9 @@ func (s *sending) send(conns []net.Conn) (*result, error) {
 	}
 	for _, took := range s.took {
 		if took > 0 {
-			_ = total.latency.RecordValue(int64(took))
+			if err := total.latency.RecordValue(int64(took)); err != nil {
+				return nil, fmt.Errorf("a request took %s: %w", took, err)
+			}
 		}
 	}
 	if total.failures > 0 {
@@ -143,7 +145,7 @@ func (s *sending) work(conn net.Conn) *result {
 			time.Sleep(time.Until(began))
 		}
 		err := s.exchange(conn, in, s.requests[i])
-		r.done += max(1, s.together)
+		r.done += s.together
 		if err != nil {
 			r.failures++
 			r.first = err
@@ -163,7 +165,7 @@ func (l *load) exchange(conn net.Conn, in *bufio.Reader, request []byte) error {
 	if _, err := conn.Write(request); err != nil {
 		return err
 	}
-	for range max(1, l.together) {
+	for range l.together {
 		if err := l.answer(in); err != nil {
 			return err
 		}

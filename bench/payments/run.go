@@ -106,6 +106,9 @@ func (o *options) validate() error {
 	within("-requests", o.requests, 1, paymentsMax)
 	within("-clients", o.clients, 1, clientsMax)
 	within("-together", o.together, 1, togetherMax)
+	if o.queries == 0 {
+		check(o.turn() <= loadMax/2, "-seconds %d: want %s or less without -queries", o.seconds, loadMax/2)
+	}
 	if !good || o.queries == 0 {
 		return errors.Join(faults...)
 	}
