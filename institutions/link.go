@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"sync/atomic"
@@ -239,7 +240,7 @@ func (l *Link) read(op *payment.Operation, r *response) (payment.Answer, error) 
 		return payment.Answer{Failure: payment.AnswerUnreadable}, fmt.Errorf("institutions: status %d", r.status)
 	}
 	if !l.sealed(r) {
-		return payment.Answer{Failure: payment.SignatureInvalid}, errors.New("institutions: the answer's seal does not fit")
+		return payment.Answer{Failure: payment.SignatureInvalid}, errSeal(r)
 	}
 	answer, err := l.dialect.Read(op, driver.Response{Status: r.status, Body: r.body})
 	if err != nil {
@@ -249,6 +250,15 @@ func (l *Link) read(op *payment.Operation, r *response) (payment.Answer, error) 
 		return payment.Answer{Failure: payment.AnswerMismatch}, errors.New("institutions: the answer does not fit what was asked")
 	}
 	return answer, nil
+}
+
+// errSeal says that r's seal does not fit, and what that most likely comes from. Who said it is
+// not known, so that nothing follows from it but what people read.
+func errSeal(r *response) error {
+	if r.status == http.StatusUnauthorized {
+		return errors.New("institutions: status 401 without a good seal: does the institution know the switch's id, key id and secret?")
+	}
+	return errors.New("institutions: the answer's seal does not fit")
 }
 
 // sealed tries every key that is valid now: during a rotation the institution may still

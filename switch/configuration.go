@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"tongma/institutions"
+	"tongma/routing"
 	"tongma/switch/engine"
 	"tongma/switch/gateway"
 	"tongma/switch/health"
@@ -88,6 +89,9 @@ func loadConfiguration(file string) (configuration, error) {
 	if err != nil {
 		return c, fmt.Errorf("cannot read the configuration: %w", err)
 	}
+	if err := rejectEmpty(text); err != nil {
+		return c, fmt.Errorf("cannot read the configuration in %s: %w", file, err)
+	}
 	if err := yaml.UnmarshalWithOptions(text, &c, yaml.Strict()); err != nil {
 		return c, fmt.Errorf("cannot read the configuration in %s: %w", file, err)
 	}
@@ -105,6 +109,15 @@ func loadConfiguration(file string) (configuration, error) {
 	return c, c.validate()
 }
 
+// rejectEmpty refuses a document that holds nothing: it would wipe out the defaults.
+func rejectEmpty(text []byte) error {
+	var document any
+	if err := yaml.Unmarshal(text, &document); err == nil && document == nil {
+		return errors.New("it is empty")
+	}
+	return nil
+}
+
 func (c *configuration) validate() error {
 	faults := []error{c.Gateway.Validate(), c.Ledger.Validate(), c.Fees.Validate(), c.Settlement.Validate(), c.Health.Validate()}
 	if c.Listen == "" || c.Institution == "" {
@@ -115,6 +128,24 @@ func (c *configuration) validate() error {
 	}
 	for i := range c.Institutions {
 		faults = append(faults, c.Institutions[i].Validate())
+	}
+	return errors.Join(faults...)
+}
+
+// registered reports every institution that is to have a share of a fee, or a cap, and stands
+// not in the register: money would be posted to whom nobody knows.
+func (c *configuration) registered(register *routing.Register) error {
+	var faults []error
+	check := func(what, id string) {
+		if _, known := register.Find(id); !known {
+			faults = append(faults, fmt.Errorf("%s names %q, which is not registered", what, id))
+		}
+	}
+	for _, id := range c.Fees.Institutions() {
+		check("fees", id)
+	}
+	for _, limit := range c.Ledger.Caps {
+		check("ledger.caps", limit.Institution)
 	}
 	return errors.Join(faults...)
 }

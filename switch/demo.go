@@ -299,7 +299,7 @@ The network keeps running until an interrupt (Ctrl-C). Talk to it:
     -H "Tongma-Time: $time" -H "Tongma-Signature: $seal" \
     http://%[1]s/v1/payments?request_id=mine-1                  # how it stands
 
-  curl -d 'silent=500 decline=200' http://%[3]s/paper/faults    # make kitewallet misbehave
+  curl -d 'silent=500 decline=200' http://%[3]s/paper/faults    # make kitewallet misbehave; -d '' ends it
   curl http://%[3]s/paper/book                                  # and read its book
 
 What an operator does (another shell, the repository's folder). The interrupt removes %[5]s:
@@ -310,7 +310,17 @@ What an operator does (another shell, the repository's folder). The interrupt re
   go run ./switch window close $li                              # one asks,
   go run ./switch window approve $wang                          # another approves
   go run ./switch account list $li
-`, d.net.Switch.Address, key, d.net.Members[6].Process.Address, d.admin, d.net.Directory, demoOperator, demoApprover)
+  go run ./switch window statements 3 $li                       # written where it says
+  go run ./switch key public %[5]s/%[8]s > %[5]s/public.pem
+  go run ./switch statement verify --key %[5]s/public.pem %[5]s/statements/window-000001/kitewallet-detail.csv.gz
+  go run ./switch window instructions 1 $li --out %[5]s/bank.csv
+  awk -F, '/^H/ {print "H,tongma-confirmation,1," $4 "," $6 "," $7 ",BANK-1"}
+    /^I/ {print "C," $2 "," $3 "," $4 "," $5 "," $6 ",BANK-1"} /^T/ {print "T," $2 "," $3 "," $4}' \
+    %[5]s/bank.csv > %[5]s/confirmed.csv                        # what the bank would say
+  go run ./switch window confirm 1 %[5]s/confirmed.csv $li
+  go run ./switch window finalise 1 $wang
+  go run ./switch payment open $li                              # what people have to decide
+`, d.net.Switch.Address, key, d.net.Members[6].Process.Address, d.admin, d.net.Directory, demoOperator, demoApprover, demoKey)
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
 	<-stop

@@ -152,6 +152,13 @@ func (d *demonstration) proveStatements(written *admin.Statements, stated map[st
 	if err := json.Unmarshal(text, &sealed); err != nil {
 		return err
 	}
+	keys, err := d.keys()
+	if err == nil {
+		err = keys.Verify(&sealed)
+	}
+	if err != nil {
+		return err
+	}
 	rows := uint64(0)
 	for _, f := range written.Files {
 		packed, err := os.ReadFile(filepath.Join(written.Directory, f.Name))
@@ -169,7 +176,7 @@ func (d *demonstration) proveStatements(written *admin.Statements, stated map[st
 			}
 		}
 	}
-	fmt.Printf("    %d statements with %d rows: each proved complete and unaltered by itself and the sealed close\n", len(written.Files), rows)
+	fmt.Printf("    %d statements with %d rows: each proved complete and unaltered by itself and the signed close\n", len(written.Files), rows)
 	return nil
 }
 
@@ -249,6 +256,25 @@ func (d *demonstration) compareStatements(stated map[string]int64) error {
 // admit writes the list of people and returns the configuration's lines.
 func (d *demonstration) admit() (string, error) {
 	var err error
-	d.admin, err = d.net.Admit(demoOperator, demoApprover)
-	return "admin: {listen: \"" + d.admin + "\", people: people.yaml}", err
+	if d.admin, err = d.net.Admit(demoOperator, demoApprover); err != nil {
+		return "", err
+	}
+	err = settlement.MakeKey(filepath.Join(d.net.Directory, demoKey))
+	return fmt.Sprintf("admin: {listen: %q, people: people.yaml}\nsettlement: {key: %s}\n", d.admin, demoKey), err
+}
+
+// demoKey is the file of the key that the switch signs its sealed closes with.
+const demoKey = "settlement.key"
+
+// keys are the public keys that institutions hold sealed closes against.
+func (d *demonstration) keys() (settlement.Keys, error) {
+	signer, err := settlement.LoadSigner(filepath.Join(d.net.Directory, demoKey))
+	if err != nil {
+		return nil, err
+	}
+	text, err := signer.Public()
+	if err != nil {
+		return nil, err
+	}
+	return settlement.ReadKeys(text)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 
 	"tongma/institutions/paper"
@@ -16,7 +17,7 @@ import (
 type institutionCommand struct {
 	Listen string   `help:"Address to listen on; port 0 takes a free one." default:"127.0.0.1:0"`
 	ID     string   `help:"Its id, as in the register." required:""`
-	Keys   string   `help:"Key file, YAML: the keys that it shares with whoever may call it, by the caller's id." required:"" type:"path"`
+	Keys   string   `help:"Key file of its own, YAML: the keys that it shares with whoever may call it, by the caller's id: for a switch its institution setting, with the key id and secret of this institution in the switch's key file." required:"" type:"path"`
 	Fault  []string `help:"Fault to switch on: name=share[:delay[:kinds]], share of a thousand; names: ${faults}."`
 }
 
@@ -27,6 +28,13 @@ func (c *institutionCommand) Run() error {
 		return err
 	}
 	server := paper.NewServer(c.ID, ring)
+	var once sync.Once
+	server.Refused = func(caller, key string) {
+		once.Do(func() {
+			fmt.Fprintf(os.Stderr, "a request of %.64q with its key %.32q was refused: no key of that institution and id in %s, or another secret (told once)\n",
+				caller, key, c.Keys)
+		})
+	}
 	var list []paper.Fault
 	for _, text := range c.Fault {
 		fault, err := paper.ParseFault(text)

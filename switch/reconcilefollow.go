@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"tongma/institutions/seal"
 	"tongma/switch/admin"
 	"tongma/switch/reconcile"
 )
@@ -254,7 +255,7 @@ type journalTap struct {
 const tapPrefix = "journal-"
 
 func newJournalTap(c *reconcileFollowCommand) (*journalTap, error) {
-	secret, err := admin.ReadSecret(c.KeyFile)
+	secret, err := seal.ReadSecret(c.KeyFile)
 	if err != nil {
 		return nil, err
 	}

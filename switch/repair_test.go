@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"tongma/institutions/seal"
 	"tongma/switch/admin"
 	"tongma/switch/stage"
 )
@@ -107,7 +108,7 @@ func (s *repairStage) repair(who, file string, args ...string) ([]repairLine, in
 
 func (s *repairStage) acts() []admin.ActLine {
 	s.t.Helper()
-	secret, err := admin.ReadSecret(filepath.Join(s.Directory, "li.key"))
+	secret, err := seal.ReadSecret(filepath.Join(s.Directory, "li.key"))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 
+	"tongma/institutions/seal"
 	"tongma/routing"
 	"tongma/switch/admin"
 	"tongma/switch/journal"
@@ -29,7 +30,7 @@ func (f adminFlags) do(method, path string, body, answer any) error {
 }
 
 func (f adminFlags) client() (*admin.Client, error) {
-	secret, err := admin.ReadSecret(f.KeyFile)
+	secret, err := seal.ReadSecret(f.KeyFile)
 	if err != nil {
 		return nil, err
 	}

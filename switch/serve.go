@@ -86,6 +86,7 @@ type assembly struct {
 	board    *routing.Switchboard
 	health   *health.Meter // Nil unless configured.
 	rules    *ruleClock
+	ring     *seal.Ring
 	notifier *notify.Notifier
 	listener net.Listener
 
@@ -120,8 +121,8 @@ func tuneMemory() {
 }
 
 func (s *assembly) open() error {
-	ring, err := seal.LoadRing(s.config.Keys)
-	if err != nil {
+	var err error
+	if s.ring, err = seal.LoadRing(s.config.Keys); err != nil {
 		return err
 	}
 	if s.rules, err = newRuleClock(s.config.Rules); err != nil {
@@ -129,7 +130,7 @@ func (s *assembly) open() error {
 	}
 	s.rules.announce(s.log)
 	s.board = new(routing.Switchboard)
-	if err := s.openEngine(ring); err != nil {
+	if err := s.openEngine(); err != nil {
 		return err
 	}
 	if err := s.openWindows(); err != nil {
@@ -139,7 +140,7 @@ func (s *assembly) open() error {
 		return err
 	}
 	options := gateway.Options{
-		Limits: s.config.Gateway, Decoder: s.rules.Decoder, Switchboard: s.board, Ring: ring,
+		Limits: s.config.Gateway, Decoder: s.rules.Decoder, Switchboard: s.board, Ring: s.ring,
 		Engine: s.engine, Resolver: s.network, Logger: s.log,
 	}
 	if s.health != nil {
@@ -155,7 +156,7 @@ func (s *assembly) open() error {
 
 // openEngine opens journal, engine and links. The links' answers go to the engine, which
 // is not there yet when they are made; nothing is sent before Start.
-func (s *assembly) openEngine(ring *seal.Ring) error {
+func (s *assembly) openEngine() error {
 	options := journal.DefaultOptions()
 	options.Directory, options.Shard = s.config.Journal, s.config.Shard
 	options.DiskFreeMin = s.config.DiskFreeMin
@@ -170,7 +171,7 @@ func (s *assembly) openEngine(ring *seal.Ring) error {
 	if s.health = s.config.meter(); s.health != nil {
 		hooks.Measured = s.health.Observe
 	}
-	s.network, err = institutions.NewNetwork(s.config.links(), s.config.Institution, ring, s.log, hooks)
+	s.network, err = institutions.NewNetwork(s.config.links(), s.config.Institution, s.ring, s.log, hooks)
 	if err != nil {
 		return err
 	}
@@ -196,8 +197,7 @@ func progressLine() func(done, total uint64) {
 	}
 }
 
-// serve says where it listens and serves until stop; SIGHUP loads code rules, register and
-// table anew.
+// serve says where it listens and serves until stop; SIGHUP loads anew what reload says.
 func (s *assembly) serve(stop <-chan os.Signal) error {
 	reload := make(chan os.Signal, 1) // Before anybody is told that we serve: until then SIGHUP kills.
 	signal.Notify(reload, syscall.SIGHUP)
@@ -227,8 +227,16 @@ func (s *assembly) serve(stop <-chan os.Signal) error {
 	}
 }
 
-// reload replaces the code rules and the table in use by what the files say now, under load.
+// reload replaces keys, people, code rules, register and table in use by what the files say now,
+// under load. Each stays where its file has a fault.
 func (s *assembly) reload() {
+	s.log.Info("switch: keys, people, code rules, register and table are loaded anew; all other settings are those of the start")
+	if err := s.reloadKeys(); err != nil {
+		s.log.Error("switch: the keys in use stay", zap.Error(err))
+	}
+	if err := s.reloadPeople(); err != nil {
+		s.log.Error("switch: the people who may call stay", zap.Error(err))
+	}
 	if err := s.rules.load(); err != nil {
 		s.log.Error("switch: the code rules in use stay", zap.Error(err))
 	} else {
@@ -244,6 +252,38 @@ func (s *assembly) reload() {
 	}
 	table := s.board.Current()
 	s.log.Info("switch: a new table is in use", zap.String("version", table.Version()), zap.String("digest", table.Digest()))
+}
+
+// reloadKeys takes the keys of the key file from now on. Those to whom the switch sends must
+// have one.
+func (s *assembly) reloadKeys() error {
+	ring, err := seal.LoadRing(s.config.Keys)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, link := range s.config.links() {
+		if ring.Signing(link.ID, time.Now()) == nil {
+			faults = append(faults, fmt.Errorf("no key of %q is in force", link.ID))
+		}
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	s.ring.Replace(ring)
+	return nil
+}
+
+// reloadPeople takes the list of people from now on.
+func (s *assembly) reloadPeople() error {
+	if s.admin == nil {
+		return nil
+	}
+	people, err := admin.LoadPeople(s.config.Admin.People)
+	if err == nil {
+		s.admin.Admit(people)
+	}
+	return err
 }
 
 // drain refuses new payments, lets those at work end within the limit, answers the rest

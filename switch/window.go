@@ -19,10 +19,10 @@ type windowCommand struct {
 	Show         windowShowCommand         `cmd:"" help:"Print the sealed close of a window, with every pair if wanted."`
 	Close        windowCloseCommand        `cmd:"" help:"Ask that the open window be closed now; another person approves."`
 	Approve      windowApproveCommand      `cmd:"" help:"Close the window that another person asked to be closed."`
-	Instructions windowInstructionsCommand `cmd:"" help:"Write what the settlement bank has to do."`
-	Confirm      windowConfirmCommand      `cmd:"" help:"Hold the settlement bank's file against the instructions; a difference stops."`
+	Instructions windowInstructionsCommand `cmd:"" help:"Instruct the settlement bank: write the file of what it has to do. The window is instructed from then on."`
+	Confirm      windowConfirmCommand      `cmd:"" help:"Hold the settlement bank's file against the instructions; a difference stops. No way leads back."`
 	Default      windowDefaultCommand      `cmd:"" help:"Net a window without a member that does not pay; another person approves."`
-	Finalise     windowFinaliseCommand     `cmd:"" help:"Take a confirmed window out of the positions."`
+	Finalise     windowFinaliseCommand     `cmd:"" help:"Take a confirmed window out of the positions; another person than the one who confirmed."`
 	Statements   windowStatementsCommand   `cmd:"" help:"Let the switch write all statements of a window."`
 }
 
@@ -127,7 +127,7 @@ func (c windowInstructionsCommand) Run() error {
 type windowConfirmCommand struct {
 	adminFlags
 	windowArgument
-	File string `arg:"" type:"existingfile" help:"The settlement bank's file, CSV."`
+	File string `arg:"" type:"existingfile" help:"The settlement bank's file, CSV: H,tongma-confirmation,1,WINDOW,VALUE-DATE,156,REFERENCE; for each instruction C,INSTRUCTION,pay or receive,MEMBER,FEN,156,REFERENCE; T,LINES,FEN-PAID,FEN-RECEIVED. References are the bank's own, any text."`
 }
 
 // Run sends the bank's file. A difference is printed with its line and ends with exit code 1.
@@ -216,9 +216,9 @@ func (c statementVerifyCommand) Run() error {
 	if err != nil {
 		return &exitError{code: 1, message: fmt.Sprintf("%s: %v", c.File, err)}
 	}
-	signed := ""
-	if c.Key != "" {
-		signed = ", signed by the switch"
+	signed := ", signed by the switch"
+	if c.Key == "" {
+		signed = " against " + c.Close + "; --key would prove that the switch sealed that"
 	}
 	fmt.Printf("%s statement of %s, window %d of %s: %d rows, %s yuan out, %s in, with %d counterparties: complete and unaltered%s\n",
 		v.Kind, v.Member, v.Window, v.Date, v.Rows, v.Out.Yuan(), v.In.Yuan(), v.Pairs, signed)

@@ -15,14 +15,18 @@ import (
 
 // Server serves a book by the standard protocol.
 type Server struct {
-	ID     string // The institution's own id: its key seals the answers.
-	Book   *Book
-	Ring   *seal.Ring
-	faults faults
-	heard  heard
-	asked  questions
-	http   fasthttp.Server
-	hung   chan struct{} // Closed at the end: lets go of the requests that are never answered.
+	ID   string // The institution's own id: its key seals the answers.
+	Book *Book
+	Ring *seal.Ring
+
+	// Refused is told of each request whose seal does not fit: by whom it claims to be and with
+	// which key, as they came. Nil tells nobody.
+	Refused func(caller, key string)
+	faults  faults
+	heard   heard
+	asked   questions
+	http    fasthttp.Server
+	hung    chan struct{} // Closed at the end: lets go of the requests that are never answered.
 }
 
 // NewServer makes a server with an empty book. ring holds the key of ID, shared with
@@ -89,6 +93,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	key := s.Ring.Find(header.Peek(seal.HeaderInstitution), header.Peek(seal.HeaderKey), time.Now())
 	signature := header.Peek(seal.HeaderSignature)
 	if key == nil || !key.VerifyRequest(signature, ctx.Method(), ctx.RequestURI(), header.Peek(seal.HeaderTime), ctx.PostBody()) {
+		if s.Refused != nil {
+			s.Refused(string(header.Peek(seal.HeaderInstitution)), string(header.Peek(seal.HeaderKey)))
+		}
 		ctx.Error(`{"error":{"code":"signature_invalid"}}`, fasthttp.StatusUnauthorized)
 		return
 	}

@@ -1,33 +1,38 @@
 package seal
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/goccy/go-yaml"
 )
 
-// secretMin is the least number of bytes of a secret.
-const secretMin = 16
-
-// Ring holds the keys of all institutions. It does not change once made.
+// Ring holds the keys of all institutions. It is safe for concurrent use.
 type Ring struct {
-	keys map[string][]*Key // By institution, in the file's order.
+	keys atomic.Pointer[map[string][]*Key] // By institution, in the file's order.
 }
 
 // NewRing makes a ring of keys by institution.
-func NewRing(keys map[string][]*Key) *Ring { return &Ring{keys: keys} }
+func NewRing(keys map[string][]*Key) *Ring {
+	r := new(Ring)
+	r.keys.Store(&keys)
+	return r
+}
+
+// Replace gives r the keys of other in place of its own.
+func (r *Ring) Replace(other *Ring) { r.keys.Store(other.keys.Load()) }
+
+func (r *Ring) of(institution string) []*Key { return (*r.keys.Load())[institution] }
 
 // Signing is the key with which messages to institution are sealed at now: the last one
 // of its list that is valid. Nil where there is none.
 func (r *Ring) Signing(institution string, now time.Time) *Key {
-	list := r.keys[institution]
+	list := r.of(institution)
 	for i := len(list) - 1; i >= 0; i-- {
 		if list[i].Valid(now) {
 			return list[i]
@@ -39,7 +44,7 @@ func (r *Ring) Signing(institution string, now time.Time) *Key {
 // Find is institution's key by id, if it is valid at now; nil otherwise. During a
 // rotation two keys are valid at once.
 func (r *Ring) Find(institution, id []byte, now time.Time) *Key {
-	for _, k := range r.keys[string(institution)] {
+	for _, k := range r.of(string(institution)) {
 		if k.ID == string(id) && k.Valid(now) {
 			return k
 		}
@@ -49,7 +54,7 @@ func (r *Ring) Find(institution, id []byte, now time.Time) *Key {
 
 // Valid lists institution's keys that may be used at now.
 func (r *Ring) Valid(institution string, now time.Time) []*Key {
-	list := r.keys[institution]
+	list := r.of(institution)
 	for _, k := range list {
 		if !k.Valid(now) {
 			return slices.DeleteFunc(slices.Clone(list), func(k *Key) bool { return !k.Valid(now) })
@@ -78,7 +83,7 @@ type ringFile struct {
 //	    not_before: 2026-01-01T00:00:00Z   # optional
 //	    not_after: 2027-01-01T00:00:00Z    # optional
 //
-// Secrets stand in files of their own, which only their owner should be able to read.
+// Secrets stand in files of their own, which only their owner can read; see ReadSecret.
 // All faults are reported at once.
 func LoadRing(file string) (*Ring, error) {
 	text, err := os.ReadFile(file)
@@ -89,14 +94,14 @@ func LoadRing(file string) (*Ring, error) {
 	if err := yaml.UnmarshalWithOptions(text, &form, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("seal: cannot read keys in %s: %w", file, err)
 	}
-	ring := &Ring{keys: map[string][]*Key{}}
+	keys := map[string][]*Key{}
 	var faults []error
 	for _, entry := range form.Keys {
-		secret, err := readSecret(filepath.Dir(file), entry.Secret)
+		secret, err := ReadSecretBeside(filepath.Dir(file), entry.Secret)
 		if err == nil && (entry.Institution == "" || !goodKeyID(entry.ID)) {
 			err = errors.New("institution and id must be given, the id in at most 32 characters of ASCII")
 		}
-		if err == nil && slices.ContainsFunc(ring.keys[entry.Institution], func(k *Key) bool { return k.ID == entry.ID }) {
+		if err == nil && slices.ContainsFunc(keys[entry.Institution], func(k *Key) bool { return k.ID == entry.ID }) {
 			err = errors.New("the id is given twice")
 		}
 		if err != nil {
@@ -105,12 +110,12 @@ func LoadRing(file string) (*Ring, error) {
 		}
 		key := NewKey(entry.ID, secret)
 		key.NotBefore, key.NotAfter = entry.NotBefore, entry.NotAfter
-		ring.keys[entry.Institution] = append(ring.keys[entry.Institution], key)
+		keys[entry.Institution] = append(keys[entry.Institution], key)
 	}
 	if len(form.Keys) == 0 {
-		faults = append(faults, fmt.Errorf("seal: %s holds no keys", file))
+		faults = append(faults, fmt.Errorf("seal: %s holds no keys, want some such as {institution: lanternbank, id: k1, secret_file: lanternbank.key}", file))
 	}
-	return ring, errors.Join(faults...)
+	return NewRing(keys), errors.Join(faults...)
 }
 
 // goodKeyID reports whether id can stand in a header.
@@ -121,22 +126,4 @@ func goodKeyID(id string) bool {
 		}
 	}
 	return id != "" && len(id) <= 32
-}
-
-func readSecret(directory, file string) ([]byte, error) {
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(directory, file)
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	secret, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil {
-		return nil, errors.New("secret is not hex") // Never with the text itself.
-	}
-	if len(secret) < secretMin {
-		return nil, fmt.Errorf("secret of %d bytes, want %d or more", len(secret), secretMin)
-	}
-	return secret, nil
 }

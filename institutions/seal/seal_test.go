@@ -2,6 +2,7 @@ package seal
 
 import (
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,6 +103,27 @@ keys:
 	f("2026-02-01", "new", false, true)
 	if ring.Signing("nobody", time.Now()) != nil {
 		t.Error("a key for an institution that has none")
+	}
+}
+
+// TestSecretsOfOthersAreRefused: a secret that others than its owner can read is none, and one
+// that is not there is told by its name.
+func TestSecretsOfOthersAreRefused(t *testing.T) {
+	directory := t.TempDir()
+	file := writeFile(t, directory, "a.key", strings.Repeat("ab", 16))
+	for mode, good := range map[os.FileMode]bool{0o600: true, 0o400: true, 0o640: false, 0o604: false, 0o644: false} {
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadSecret(file); (err == nil) != good || !good && !strings.Contains(err.Error(), file) {
+			t.Errorf("mode %o: %v, want it taken: %t", mode, err, good)
+		}
+	}
+	if _, err := ReadSecretBeside(directory, ""); err == nil || !strings.Contains(err.Error(), "secret_file") {
+		t.Errorf("no file: %v", err)
+	}
+	if _, err := ReadSecretBeside(directory, "b.key"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no such file: %v", err)
 	}
 }
 

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -37,16 +36,13 @@ func (p *Person) Has(role Role) bool { return role == Viewer || slices.Contains(
 // People is everybody who may call, by name. It does not change once loaded.
 type People map[string]*Person
 
-// secretBytesMin is the least number of bytes of a person's secret.
-const secretBytesMin = 16
-
 // LoadPeople reads the list of people:
 //
 //	people:
 //	  - {name: li.wei, roles: [operator], secret_file: li.wei.key}    # 32 or more hex
 //	  - {name: wang.fang, roles: [operator, approver], secret_file: wang.fang.key}
 //
-// Secrets stand in files of their own beside it, as hex. No two people may share one:
+// Secrets stand in files of their own beside it; see seal.ReadSecret. No two people may share one:
 // two names must be two persons. All faults are reported at once.
 func LoadPeople(file string) (People, error) {
 	text, err := os.ReadFile(file)
@@ -66,7 +62,7 @@ func LoadPeople(file string) (People, error) {
 	people, owners := People{}, map[string]string{}
 	var faults []error
 	for _, entry := range form.People {
-		secret, err := ReadSecret(filepath.Join(filepath.Dir(file), entry.Secret))
+		secret, err := seal.ReadSecretBeside(filepath.Dir(file), entry.Secret)
 		unknown := slices.ContainsFunc(entry.Roles, func(r Role) bool {
 			return r != Viewer && r != Operator && r != Approver
 		})
@@ -89,26 +85,10 @@ func LoadPeople(file string) (People, error) {
 		people[entry.Name] = &Person{Name: entry.Name, Roles: entry.Roles, key: seal.NewKey(entry.Name, secret)}
 	}
 	if len(form.People) == 0 {
-		faults = append(faults, fmt.Errorf("admin: %s names no people", file))
+		faults = append(faults, fmt.Errorf("admin: %s names no people, want some such as {name: li.wei, roles: [operator], secret_file: li.wei.key}", file))
 	}
 	return people, errors.Join(faults...)
 }
 
 // nameBytesMax bounds a person's name.
 const nameBytesMax = 64
-
-// ReadSecret reads a secret from a file of hex.
-func ReadSecret(file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("admin: cannot read secret: %w", err)
-	}
-	secret, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil {
-		return nil, errors.New("admin: secret is not hex") // Never with the text itself.
-	}
-	if len(secret) < secretBytesMin {
-		return nil, fmt.Errorf("admin: secret of %d bytes, want %d or more", len(secret), secretBytesMin)
-	}
-	return secret, nil
-}

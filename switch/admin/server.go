@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -32,7 +33,7 @@ const (
 
 // Options is everything that a Server needs.
 type Options struct {
-	People   People
+	People   People // Who may call at first; see Admit.
 	Tables   *Tables
 	Acts     Acts
 	Traffic  Traffic
@@ -49,6 +50,7 @@ type Options struct {
 // Server serves the admin API.
 type Server struct {
 	options   Options
+	people    atomic.Pointer[People]
 	server    http.Server
 	began     time.Time // What was signed before is refused: nobody remembers whether it was taken.
 	mu        sync.Mutex
@@ -63,6 +65,7 @@ type Server struct {
 func New(options Options) *Server {
 	s := &Server{options: options, began: time.Now().Truncate(time.Millisecond), seen: map[string]time.Time{}, replays: make(chan struct{}, 1), histories: make(chan struct{}, 1),
 		repairs: repairing{at: map[string]struct{}{}}}
+	s.Admit(options.People)
 	mux := http.NewServeMux()
 	for _, op := range operations {
 		mux.HandleFunc(op.pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, &op) })
@@ -75,6 +78,9 @@ func New(options Options) *Server {
 	}
 	return s
 }
+
+// Admit lets people call from now on, and nobody else.
+func (s *Server) Admit(people People) { s.people.Store(&people) }
 
 // Serve serves until Shutdown.
 func (s *Server) Serve(listener net.Listener) error {
@@ -175,7 +181,7 @@ func (c *call) authenticate() *Refusal {
 	if signature == "" || h.Get(HeaderPerson) == "" {
 		return &Refusal{Code: SignatureMissing}
 	}
-	person := c.options.People[h.Get(HeaderPerson)]
+	person := (*c.people.Load())[h.Get(HeaderPerson)]
 	if person == nil || !person.key.VerifyRequest([]byte(signature), []byte(c.http.Method),
 		[]byte(c.http.URL.RequestURI()), []byte(sent), c.body) {
 		return &Refusal{Code: SignatureInvalid}

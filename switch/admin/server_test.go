@@ -199,6 +199,6 @@ func TestPeopleWithOneSecretAreOnePerson(t *testing.T) {
 	f("same secret as li", "people:\n  - {name: li, secret_file: a.key}\n  - {name: wang, secret_file: a.key}\n")
 	f("names no people", "people: []\n")
 	f("roles must be", "people:\n  - {name: li, roles: [king], secret_file: a.key}\n")
-	f("cannot read secret", "people:\n  - {name: li, secret_file: none.key}\n")
+	f("cannot read the secret", "people:\n  - {name: li, secret_file: none.key}\n")
 	f("unknown field", "people:\n  - {nam: li}\n")
 }

@@ -63,6 +63,23 @@ func (s *Schedule) Validate() error {
 	return errors.Join(faults...)
 }
 
+// Institutions are those that s names, each once.
+func (s *Schedule) Institutions() []string {
+	var list []string
+	for i := range s.Rules {
+		if name := s.Rules[i].Institution; name != "" {
+			list = append(list, name)
+		}
+		for _, share := range s.Rules[i].Shares {
+			if share.Institution != Issuer {
+				list = append(list, share.Institution)
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 func (r *FeeRule) fault() string {
 	shared := int64(0)
 	for _, share := range r.Shares {
