@@ -64,7 +64,8 @@ const (
 //	T,<lines>,<sum of pay>,<sum of receive>
 //
 // Each instruction must stand in it once, to the fen. The error is a *FileError with every
-// difference; there is no difference that is only warned of.
+// difference, of a file of another kind or window that it is one; there is no difference that is
+// only warned of.
 func (s *Seal) Compare(text []byte, excluded ...string) error {
 	c := comparison{seal: s, list: s.Instructions(excluded...), want: map[string]Instruction{}, seen: map[string]int{}}
 	for _, i := range c.list {
@@ -72,7 +73,13 @@ func (s *Seal) Compare(text []byte, excluded ...string) error {
 	}
 	r := csv.NewReader(bytes.NewReader(text))
 	r.FieldsPerRecord, r.ReuseRecord = -1, true
-	for {
+	switch {
+	case bytes.HasPrefix(text, []byte("\x1f\x8b")):
+		return &FileError{[]Fault{{1, faultMalformed, "the file is packed by gzip"}}}
+	case bytes.HasPrefix(text, []byte("\uFEFF")):
+		return &FileError{[]Fault{{1, faultMalformed, "the file begins with a byte order mark"}}}
+	}
+	for !c.other {
 		fields, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			break
@@ -106,6 +113,7 @@ type comparison struct {
 	lines   int
 	headed  bool
 	trailed bool
+	other   bool // It is a file of another kind or window, or goes on after its end.
 	faults  []Fault
 }
 
@@ -119,7 +127,8 @@ func (c *comparison) take(fields []string) {
 		c.headed = true
 		c.header(fields)
 	case c.trailed:
-		c.fault(faultTrailer, "a line stands after the trailer")
+		c.other = true
+		c.fault(faultTrailer, "lines stand after the trailer")
 	case fields[0] == "C":
 		c.confirmed(fields)
 	case fields[0] == "T":
@@ -131,25 +140,36 @@ func (c *comparison) take(fields []string) {
 }
 
 func (c *comparison) header(fields []string) {
+	c.other = true
 	if len(fields) != 7 || fields[0] != "H" || fields[1] != "tongma-confirmation" || fields[2] != "1" {
-		c.fault(faultMalformed, "want H,tongma-confirmation,1 and four fields more")
+		c.fault(faultMalformed, "want H,tongma-confirmation,1,<window>,<value date>,<currency>,<the bank's reference>")
 		return
 	}
 	if want := strconv.FormatUint(uint64(c.seal.Window), 10); fields[3] != want {
 		c.fault(faultWindow, "got window %.20q, want %s", fields[3], want)
+		return
 	}
+	c.other = false
 	if fields[4] != c.seal.ValueDate {
 		c.fault(faultDate, "got %.20q, want %s", fields[4], c.seal.ValueDate)
 	}
 	if fields[5] != c.seal.Currency {
 		c.fault(faultCurrency, "got %.10q, want %s", fields[5], c.seal.Currency)
 	}
+	c.reference(fields[6])
+}
+
+// reference wants the bank's own one: without it nobody could ask the bank about its word.
+func (c *comparison) reference(text string) {
+	if strings.TrimSpace(text) == "" {
+		c.fault(faultMalformed, "the bank's reference is empty")
+	}
 }
 
 func (c *comparison) confirmed(fields []string) {
 	c.lines++
 	if len(fields) != 7 {
-		c.fault(faultMalformed, "%d fields, want 7", len(fields))
+		c.fault(faultMalformed, "%d fields, want C,<instruction>,pay|receive,<member>,<fen>,<currency>,<the bank's reference>", len(fields))
 		return
 	}
 	id := fields[1]
@@ -179,6 +199,7 @@ func (c *comparison) confirmed(fields []string) {
 	case payment.Fen(amount) != want.Amount:
 		c.fault(faultAmount, "%s: got %d fen, want %d", id, amount, want.Amount)
 	}
+	c.reference(fields[6])
 	if c.sums == nil {
 		c.sums = map[string]payment.Fen{}
 	}
@@ -187,7 +208,7 @@ func (c *comparison) confirmed(fields []string) {
 
 func (c *comparison) trailer(fields []string) {
 	if len(fields) != 4 {
-		c.fault(faultTrailer, "%d fields, want 4", len(fields))
+		c.fault(faultTrailer, "%d fields, want T,<lines>,<fen paid>,<fen received>", len(fields))
 		return
 	}
 	for i, want := range [...]int64{int64(c.lines), int64(c.sums[directionPay]), int64(c.sums[directionReceive])} {
@@ -200,6 +221,9 @@ func (c *comparison) trailer(fields []string) {
 
 // end names what is not there.
 func (c *comparison) end() {
+	if c.other {
+		return
+	}
 	c.line++
 	if !c.headed {
 		c.fault(faultMalformed, "the file is empty")

@@ -275,6 +275,7 @@ func TestConfirmation(t *testing.T) {
 	}
 	lines := strings.SplitAfter(text, "\n")
 	first := s.Instructions()[0]
+	alone := []string{"<xml/>\n", text + text, strings.Replace(text, ",1,1,2026", ",1,2,2026", 1)}
 	f := func(line int, code, spoiled string) {
 		t.Helper()
 		var faults *FileError
@@ -284,6 +285,9 @@ func TestConfirmation(t *testing.T) {
 		}
 		if got := faults.Faults[0]; got.Line != line || got.Code != code {
 			t.Errorf("got %s, want line %d: %s", got, line, code)
+		}
+		if more := len(faults.Faults) > 1; more && slices.Contains(alone, spoiled) {
+			t.Errorf("%s: %v, want the first alone", code, faults)
 		}
 	}
 	replace := func(old, now string) string { return strings.Replace(text, old, now, 1) }
@@ -301,6 +305,11 @@ func TestConfirmation(t *testing.T) {
 	f(2, faultUnknown, replace(first.ID, "W000009-0001"))
 	f(count+2, faultTrailer, replace(trailer, "T,1,1,1\n"))
 	f(count+3, faultTrailer, text+lines[1])
+	f(count+3, faultTrailer, text+text)             // Doubled whole.
+	f(1, faultMalformed, replace(",BANK\n", ",\n")) // Without the bank's references.
+	f(2, faultMalformed, replace(",B\n", ",\n"))
+	f(1, faultMalformed, "\uFEFF"+text)
+	f(1, faultMalformed, "\x1f\x8b"+text)
 	f(1, faultMalformed, "")
 	f(1, faultMalformed, "<xml/>\n")
 	f(2, faultMalformed, lines[0]+"\"")

@@ -73,7 +73,14 @@ func (w *Window) wants(states ...State) error {
 	if slices.Contains(states, w.State) {
 		return nil
 	}
-	return &Refusal{WindowState, fmt.Sprintf("window %d is %s, want %s", w.Number, w.State, states[0])}
+	return &Refusal{WindowState, fmt.Sprintf("window %d is %s, want %s%s", w.Number, w.State, states[0], way[states[0]])}
+}
+
+// way says what brings a window into a state.
+var way = map[State]string{
+	Sealed:     ", which a close and its approval bring",
+	Instructed: ", which instructions bring",
+	Confirmed:  ", which the bank's confirmation brings",
 }
 
 // Propose is the first person's word that the open window be closed now. A later word
