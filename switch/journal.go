@@ -66,7 +66,18 @@ func (c *journalVerifyCommand) Run() error {
 		fmt.Fprintln(os.Stderr, "switch: the journal is not sound:", err)
 		return &exitError{code: 1}
 	}
+	if !c.JSON {
+		fmt.Println(verdict(&report))
+	}
 	return nil
+}
+
+// verdict is the last word on a journal without a fault.
+func verdict(r *journal.Report) string {
+	if r.Marked == 0 && r.Blocks > 0 {
+		return "sound as far as it goes: without its file TAIL nothing tells whether newer blocks are gone"
+	}
+	return "sound"
 }
 
 // printBalances prints what the journal's postings sum to. A position above zero is owed
@@ -80,6 +91,9 @@ func printBalances(book *ledger.Book) {
 func printReport(r *journal.Report) {
 	fmt.Printf("shard %d: %d blocks (%d to %d, %d trimmed), %d epochs, %d records, %d bytes\n",
 		r.Shard, r.Blocks, r.First, r.Last, r.Trimmed, r.Epochs, r.Records, r.Bytes)
+	if r.Blocks == 0 {
+		return
+	}
 	fmt.Printf("from %s to %s, head %s\n", r.From.Format("2006-01-02T15:04:05.000Z"), r.To.Format("2006-01-02T15:04:05.000Z"), r.Head)
 	kinds := make([]int, 0, len(r.Kinds))
 	for kind := range r.Kinds {

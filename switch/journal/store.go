@@ -127,7 +127,9 @@ func Open(o Options) (*Store, error) {
 		o.FS = vfs.OnDiskFull(o.FS, s.dropBallast)
 	}
 	var err error
-	if s.db, err = pebble.Open(o.Directory, pebbleOptions(&o)); err != nil {
+	settings := pebbleOptions(&o)
+	settings.EventListener = &pebble.EventListener{DataCorruption: s.corrupted}
+	if s.db, err = pebble.Open(o.Directory, settings); err != nil {
 		return nil, openFault(o.Directory, err)
 	}
 	if err := s.begin(); err != nil {
@@ -135,6 +137,12 @@ func Open(o Options) (*Store, error) {
 	}
 	keeping.release()
 	return s, nil
+}
+
+// corrupted is told by Pebble of a table that does not read well, also where nobody asked for
+// it. Whoever did has an error; nothing more is accepted.
+func (s *Store) corrupted(info pebble.DataCorruptionInfo) {
+	_ = s.fail(fmt.Errorf("%w: %s: %v", ErrCorruptBlock, info.Path, info.Details))
 }
 
 // makeRoom makes the directory and refuses a disk without room before Pebble sees it:

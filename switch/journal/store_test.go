@@ -370,3 +370,54 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 }
+
+// TestDamagedTableIsRefused flips a bit at many places of a table: the journal is not sound, or
+// the bit was of no use; nothing panics.
+func TestDamagedTableIsRefused(t *testing.T) {
+	place := t.TempDir()
+	s := openStore(t, options(place))
+	appendBlocks(t, s, 300)
+	for range 2 { // What the log holds is written into a table at the next start.
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = openStore(t, options(place))
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tables, err := filepath.Glob(filepath.Join(place, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("no table in the journal: %v", err)
+	}
+	refused := 0
+	for _, table := range tables {
+		good, err := os.ReadFile(table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := 0; at < len(good); at += max(1, len(good)/40) {
+			spoiled := bytes.Clone(good)
+			spoiled[at] ^= 0x10
+			if err := os.WriteFile(table, spoiled, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := journal.Verify(place, journal.Checks{})
+			if errors.Is(err, journal.ErrNotRead) {
+				t.Errorf("%s, byte %d: %v", filepath.Base(table), at, err)
+			}
+			if err != nil {
+				refused++
+			}
+		}
+		if err := os.WriteFile(table, good, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if refused == 0 {
+		t.Error("no damage was seen")
+	}
+	if _, err := journal.Verify(place, journal.Checks{}); err != nil {
+		t.Errorf("undamaged: %v", err)
+	}
+}

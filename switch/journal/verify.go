@@ -19,6 +19,7 @@ type Report struct {
 	First     uint64           `json:"first"`   // Sequence of the first block; 0 for an empty log.
 	Last      uint64           `json:"last"`    // Sequence of the last block that read well.
 	Trimmed   uint64           `json:"trimmed"` // Blocks up to this one were trimmed.
+	Marked    uint64           `json:"marked"`  // The mark beside the log says that it held this block; 0 without a mark.
 	Blocks    uint64           `json:"blocks"`
 	Records   uint64           `json:"records"`
 	Bytes     uint64           `json:"bytes"` // Of record bodies.
@@ -65,7 +66,7 @@ func Verify(directory string, checks Checks) (Report, error) {
 }
 
 func (s *Store) verify(checks *Checks) (Report, error) {
-	r := Report{Shard: s.options.Shard, Trimmed: s.anchor, Kinds: map[uint8]uint64{}}
+	r := Report{Shard: s.options.Shard, Trimmed: s.anchor, Marked: s.marked, Kinds: map[uint8]uint64{}}
 	states, damaged := s.states()
 	epoch := uint64(0)
 	err := s.Read(s.anchor+1, func(b *Block) error {
