@@ -177,5 +177,5 @@ func (in *inspection) reportGap(f *family, claims []claim, at place, w witness) 
 			return
 		}
 	}
-	in.report(Gap, at, w, "a code of family %s has no route", f.id)
+	in.report(Gap, at, w, "a code of family %s has no route; a table that serves others alone names them under covers", f.id)
 }

@@ -45,7 +45,11 @@ func (f Finding) String() string {
 	if f.Entry > 0 {
 		place += fmt.Sprintf(", list line %d", f.Entry)
 	}
-	return fmt.Sprintf("%s: %s: %s: %s (explain %s)", place, f.Severity, f.Kind, f.Message, f.Example)
+	text := fmt.Sprintf("%s: %s: %s: %s", place, f.Severity, f.Kind, f.Message)
+	if shows := f.Example.String(); shows != "" {
+		text += " (explain " + shows + ")"
+	}
+	return text
 }
 
 // String gives the example as the arguments of the explain command, ready to be pasted.
