@@ -38,7 +38,7 @@ func TestBadInput(t *testing.T) {
 	f("long line", "version: "+strings.Repeat("x", 5000), 1, 1, "lineBytesMax")
 	f("default without targets", "version: \"1\"\ndefault: {}\n", 2, 0, "targets are missing")
 	f("scene", "version: \"1\"\nagreements: [{id: a, caller: x, institution: y, scene: in-store}]\n", 2, 0, "in_store")
-	f("empty", "", 1, 1, "documents")
+	f("empty", "", 1, 1, "the file is empty")
 	f("large", strings.Repeat("# filler\n", tableBytesMax/9+1), 1, 1, "tableBytesMax")
 }
 

@@ -59,7 +59,7 @@ type entryProposeCommand struct {
 type entryFlags struct {
 	adminFlags
 	Reason    string `required:"" help:"A code of the closed list; see entry reasons."`
-	Evidence  string `required:"" help:"How you know: a case, a file, a ticket, who said so."`
+	Evidence  string `required:"" help:"How you know: a case, a file, a ticket, who said so; 8 bytes or more."`
 	Reference string `help:"Your own number of the matter: proposed twice under it is proposed once."`
 }
 

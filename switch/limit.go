@@ -53,7 +53,7 @@ func (a limitArguments) path(verb string) string {
 
 type limitProposeCommand struct {
 	adminFlags
-	Evidence string `required:"" help:"Why: the bank's advice, a decision, a ticket."`
+	Evidence string `required:"" help:"Why: the bank's advice, a decision, a ticket; 8 bytes or more."`
 	limitArguments
 }
 

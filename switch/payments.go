@@ -59,7 +59,7 @@ func (a outcomeArguments) path(verb string) string {
 
 type paymentProposeCommand struct {
 	adminFlags
-	Evidence string `required:"" help:"How you know: who of which institution said so, a file, a ticket."`
+	Evidence string `required:"" help:"How you know: who of which institution said so, a file, a ticket; 8 bytes or more."`
 	outcomeArguments
 }
 

@@ -131,7 +131,11 @@ func (c *call) handed(a *engine.Act, p *Proposal) (payment.ID, error) {
 		return "", &Refusal{PaymentUnknown, err.Error()}
 	}
 	if found.Status != payment.StatusManual {
-		return "", &Refusal{NotInHand, "its status is " + found.Status.String()}
+		detail := "its status is " + found.Status.String()
+		if !found.Status.Final() {
+			detail += "; the switch still asks, people decide when it has given up"
+		}
+		return "", &Refusal{NotInHand, detail}
 	}
 	return id, nil
 }
