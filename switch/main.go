@@ -18,7 +18,9 @@ import (
 // process's exit code.
 type commands struct {
 	Demo        demoCommand        `cmd:"" help:"Start a network of real processes, pay across it in every mode, compare all books."`
+	Init        initCommand        `cmd:"" help:"Write a small network to start from: configuration, register, table, people, fresh keys."`
 	Serve       serveCommand       `cmd:"" help:"Run the switch."`
+	Call        callCommand        `cmd:"" help:"Send one sealed request to a switch, as an institution: pay, ask, refund, cancel."`
 	Institution institutionCommand `cmd:"" help:"Run an institution made of memory, with faults if wanted."`
 	Journal     journalCommand     `cmd:"" help:"Look after a journal."`
 	Limit       limitCommand       `cmd:"" help:"Deposits and net debit caps of a running switch: list, change by two persons."`
@@ -51,10 +53,10 @@ func main() {
 func run(args []string) int {
 	var cli commands
 	parser, err := kong.New(&cli,
-		kong.Name("switch"),
+		kong.Name(program()),
 		kong.Description("Tongma: a switch between payment apps, banks and wallets. "+
-			"Start with: switch demo"),
-		kong.UsageOnError(),
+			"Start with the command: demo"),
+		kong.ShortUsageOnError(),
 		kong.Vars{"faults": faultNames()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)

@@ -34,18 +34,16 @@ import (
 // serveCommand runs the switch.
 type serveCommand struct {
 	Config      string `help:"Configuration file, YAML." default:"tongma.yaml" type:"path"`
-	PrintConfig bool   `help:"Print the configuration that would run, with all defaults, and end."`
+	PrintConfig bool   `help:"Print the configuration that would run, with all defaults, and end; without a file the defaults."`
 }
 
 // Run serves until SIGTERM or an interrupt, then drains and ends.
 func (c *serveCommand) Run() error {
 	config, err := loadConfiguration(c.Config)
-	if err != nil {
-		return err
-	}
 	if c.PrintConfig {
-		text, err := yaml.Marshal(config)
-		fmt.Print(string(text))
+		return printConfiguration(&config, err)
+	}
+	if err != nil {
 		return err
 	}
 	log, err := newLogger(config.LogLevel)
@@ -60,6 +58,17 @@ func (c *serveCommand) Run() error {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
 	return s.serve(stop)
+}
+
+// printConfiguration prints what would run, and then what is wrong with it. Without a file it
+// is the defaults.
+func printConfiguration(config *configuration, fault error) error {
+	text, err := yaml.Marshal(config)
+	fmt.Print(string(text))
+	if errors.Is(fault, os.ErrNotExist) {
+		fault = nil
+	}
+	return errors.Join(err, fault)
 }
 
 // newLogger writes JSON lines to standard error; standard output says where the switch listens.

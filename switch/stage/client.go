@@ -25,10 +25,12 @@ type Client struct {
 
 // Client makes a client that speaks as institution.
 func (s *Stage) Client(institution string) *Client {
-	return &Client{
-		ID: institution, Address: s.Switch.Address, key: seal.NewKey(keyID, s.secret(institution)),
-		http: http.Client{Timeout: 30 * time.Second},
-	}
+	return NewClient(s.Switch.Address, institution, seal.NewKey(keyID, s.secret(institution)))
+}
+
+// NewClient makes a client of the switch at address, host:port, that speaks as institution.
+func NewClient(address, institution string, key *seal.Key) *Client {
+	return &Client{ID: institution, Address: address, key: key, http: http.Client{Timeout: 30 * time.Second}}
 }
 
 // Rest closes the connections that wait for another request. A server that stops in order
