@@ -139,6 +139,9 @@ func (s *assembly) open() error {
 	}
 	s.rules.announce(s.log)
 	s.board = new(routing.Switchboard)
+	if _, err := s.loadRegister(); err != nil { // Before the journal: a start that fails is no epoch.
+		return err
+	}
 	if err := s.openEngine(); err != nil {
 		return err
 	}
@@ -163,16 +166,9 @@ func (s *assembly) open() error {
 	return err
 }
 
-// openEngine opens journal, engine and links. The links' answers go to the engine, which
+// openEngine opens links, journal and engine. The links' answers go to the engine, which
 // is not there yet when they are made; nothing is sent before Start.
 func (s *assembly) openEngine() error {
-	options := journal.DefaultOptions()
-	options.Directory, options.Shard = s.config.Journal, s.config.Shard
-	options.DiskFreeMin = s.config.DiskFreeMin
-	var err error
-	if s.store, err = journal.Open(options); err != nil {
-		return err
-	}
 	hooks := institutions.Hooks{
 		Deliver: func(op *payment.Operation, a payment.Answer) { s.engine.Answer(op, a) },
 		Late:    func(op *payment.Operation, a payment.Answer) { s.engine.Late(op, a) },
@@ -180,8 +176,15 @@ func (s *assembly) openEngine() error {
 	if s.health = s.config.meter(); s.health != nil {
 		hooks.Measured = s.health.Observe
 	}
+	var err error
 	s.network, err = institutions.NewNetwork(s.config.links(), s.config.Institution, s.ring, s.log, hooks)
 	if err != nil {
+		return err
+	}
+	options := journal.DefaultOptions()
+	options.Directory, options.Shard = s.config.Journal, s.config.Shard
+	options.DiskFreeMin = s.config.DiskFreeMin
+	if s.store, err = journal.Open(options); err != nil {
 		return err
 	}
 	callers := s.network.Announces()

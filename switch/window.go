@@ -202,7 +202,10 @@ func (c statementVerifyCommand) Run() error {
 	}
 	var sealed settlement.Close
 	if err := json.Unmarshal(text, &sealed); err != nil {
-		return fmt.Errorf("%s: %w", c.Close, err)
+		return fmt.Errorf("%s is no sealed close: %w", c.Close, err)
+	}
+	if err := sealed.Check(); err != nil {
+		return &exitError{code: 1, message: fmt.Sprintf("%s: %v", c.Close, err)}
 	}
 	if err := c.signature(&sealed); err != nil {
 		return err

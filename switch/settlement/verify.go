@@ -98,6 +98,8 @@ func (v *verifier) fault(code, format string, args ...any) error {
 func (v *verifier) take(line []byte) error {
 	fields, err := split(line)
 	switch {
+	case bytes.HasSuffix(line, []byte{'\r'}):
+		return v.fault(faultMalformed, "ends in CR LF: the file was converted")
 	case err != nil || len(fields) == 0:
 		return v.fault(faultMalformed, "is no CSV")
 	case v.trailed:
@@ -245,13 +247,13 @@ func (v *verifier) comparePair(p *Pair) error {
 	delete(v.sums, other)
 	got := &have.Detail
 	if got.Tree.Size != tally.Rows {
-		return v.fault(faultPair, "%d rows with %s, sealed were %d", got.Tree.Size, other, tally.Rows)
+		return v.fault(faultPair, "the rows above hold %d with %s, sealed were %d", got.Tree.Size, other, tally.Rows)
 	}
 	if got.AtoB != want.out || got.BtoA != want.in {
-		return v.fault(faultPair, "rows with %s come to %d fen out and %d in, sealed were %d and %d", other, got.AtoB, got.BtoA, want.out, want.in)
+		return v.fault(faultPair, "the rows above with %s come to %d fen out and %d in, sealed were %d and %d", other, got.AtoB, got.BtoA, want.out, want.in)
 	}
 	if got.Tree.Root() != tally.Root {
-		return v.fault(faultPair, "a row with %s was altered or moved", other)
+		return v.fault(faultPair, "one of the rows above with %s was altered or moved", other)
 	}
 	return nil
 }
