@@ -159,7 +159,7 @@ func (c *call) run(w http.ResponseWriter, op *operation) (any, error) {
 	if refusal := c.authenticate(); refusal != nil {
 		c.options.Acts.Refused(engine.Refused{
 			Institution: "admin:" + c.http.Header.Get(HeaderPerson)[:min(len(c.http.Header.Get(HeaderPerson)), nameBytesMax)],
-			Path:        clip(c.http.URL.Path), Failure: payment.SignatureInvalid, Time: c.now.UTC(),
+			Path:        clip(c.http.URL.Path), Failure: payment.SignatureInvalid, Time: c.now.UTC(), Claimed: true,
 		})
 		return nil, refusal
 	}

@@ -193,7 +193,7 @@ func (e *Engine) Refused(note Refused) {
 	if e.failed.Load() != nil {
 		return
 	}
-	suppressed, keep := e.refusals.keep(time.Now())
+	suppressed, keep := e.refusals.keep(time.Now(), note.Claimed)
 	if !keep {
 		return
 	}

@@ -536,6 +536,13 @@ func TestRefusalsAreRecordedUpToALimit(t *testing.T) {
 		if n := log.kinds()[recordRefused]; n != DefaultLimits().RefusalsPerSecond {
 			t.Errorf("%d refusals of one second were recorded, want %d", n, DefaultLimits().RefusalsPerSecond)
 		}
+		for i := range 1000 {
+			e.Refused(Refused{Institution: "forged", Claimed: i < 900, Failure: payment.SignatureInvalid, Time: time.Now()})
+		}
+		time.Sleep(2 * time.Second)
+		if n, want := log.kinds()[recordRefused]-DefaultLimits().RefusalsPerSecond, DefaultLimits().RefusalsPerSecond; n != want {
+			t.Errorf("%d refusals were recorded, want %d: a half of them proved", n, want)
+		}
 		stop(t, e)
 	})
 }

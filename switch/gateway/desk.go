@@ -121,18 +121,23 @@ func (d *desk) serve() {
 // a header that goes on in the next line.
 func (d *desk) misframed() bool {
 	header := &d.ctx.Request.Header
-	var measured, coded, folded bool
+	var measured, coded, plain, folded bool
 	for line := range bytes.SplitSeq(header.RawHeaders(), []byte("\n")) {
 		folded = folded || len(line) > 0 && (line[0] == ' ' || line[0] == '\t')
-		name, _, _ := bytes.Cut(line, []byte(":"))
+		name, value, _ := bytes.Cut(line, []byte(":"))
 		name = bytes.TrimSpace(name)
 		measured = measured || bytes.EqualFold(name, []byte("Content-Length"))
-		coded = coded || bytes.EqualFold(name, []byte("Transfer-Encoding"))
+		if bytes.EqualFold(name, []byte("Transfer-Encoding")) {
+			plain = !coded && bytes.EqualFold(bytes.TrimSpace(value), []byte("chunked"))
+			coded = true
+		}
 	}
-	return folded || coded && (measured || header.ContentLength() != lengthChunked)
+	length := header.ContentLength()
+	return folded || coded && (measured || length != lengthChunked && (length != 0 || !plain))
 }
 
-// lengthChunked is the content length that the library gives a body in chunks.
+// lengthChunked is the content length that the library gives a body in chunks, but for an empty
+// one.
 const lengthChunked = -1
 
 // servePayments serves the collection: a new payment, or a look-up by request id.
@@ -248,8 +253,9 @@ func (d *desk) say(r *payment.Refusal) {
 	d.answer(r.Failure.HTTPStatus())
 }
 
-// refuse answers with an error and writes the refusal down.
+// refuse answers with an error, perhaps after a rest, and writes the refusal down.
 func (d *desk) refuse(r *payment.Refusal) {
+	d.rest()
 	d.say(r)
 	institution := d.caller
 	if institution == "" {
@@ -257,7 +263,7 @@ func (d *desk) refuse(r *payment.Refusal) {
 	}
 	d.gateway.options.Engine.Refused(engine.Refused{
 		Institution: institution, RequestID: d.request, Path: clip(d.path, 128),
-		Failure: r.Failure, Time: d.now.UTC(),
+		Failure: r.Failure, Time: d.now.UTC(), Claimed: d.caller == "",
 	})
 }
 

@@ -86,6 +86,9 @@ func TestFraming(t *testing.T) {
 	refused("X-Note: a\r\n Content-Length: 5\r\n"+length, body)
 	refused("X-Note: a\r\n\tb\r\n"+length, body)
 	refused(length+"\r\nContent-Length: 5", body)
+	if status, code, closed := f.raw(f.signed("/v1/payments", "Transfer-Encoding: chunked", "0\r\n\r\n", "")); status != 400 || code == "framing_invalid" || closed {
+		t.Errorf("an empty body in chunks: %d %s, closed %t; want its own fault", status, code, closed)
+	}
 	if status, code, _ := f.raw(f.signed("/v1/payments", "Connection: close\r\nTransfer-Encoding: chunked", chunked, body)); status != 200 {
 		t.Errorf("a chunked body alone: %d %s, want 200", status, code)
 	}

@@ -12,7 +12,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -118,10 +117,11 @@ type Options struct {
 type Gateway struct {
 	options Options
 	server  fasthttp.Server
-	desks   sync.Pool     // Of *desk.
-	rates   meters        // Requests.
-	repeats meters        // Refused payments that are looked up.
-	over    atomic.Uint64 // Answers to what is over the limits.
+	desks   sync.Pool // Of *desk.
+	rates   meters    // Requests.
+	repeats meters    // Refused payments that are looked up.
+	paces   meters    // Answers that rest.
+	people  *known    // Questions that people have put.
 	known   *known
 	unused  sync.Map // net.Conn that was opened and has brought no request yet.
 }
@@ -136,6 +136,8 @@ func New(options Options) (*Gateway, error) {
 	m := &options.Limits
 	g.rates.perSecond, g.rates.burst = m.RatePerSecond, m.RateBurst
 	g.repeats.perSecond, g.repeats.burst = g.known.budgets.perSecond, g.known.budgets.burst
+	g.paces.perSecond, g.paces.burst = restPerSecond, restBurst
+	g.people = newKnown(m.QueriesPerPayment, m.QueriesPerSecond)
 	g.server = fasthttp.Server{
 		Handler:                       g.handle,
 		ErrorHandler:                  g.handleBroken,
@@ -166,8 +168,9 @@ func (silent) Printf(string, ...any) {}
 // Serve serves until Shutdown.
 func (g *Gateway) Serve(listener net.Listener) error { return g.server.Serve(listener) }
 
-// Shutdown takes no more connections and waits until what came in has been answered, or
-// ctx is done.
+// Shutdown takes no more connections and waits until what came in has been answered, or ctx is
+// done: what then is half a request, or an answer that nobody reads, is left, which is no fault
+// of ours. The engine must have stopped.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	// A connection that was opened and never used counts as one at work until its time-out:
 	// callers' pools open some to spare. What was on its way has come in by then.
@@ -178,7 +181,12 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		})
 	})
 	defer timer.Stop()
-	return g.server.ShutdownWithContext(ctx)
+	err := g.server.ShutdownWithContext(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		g.options.Logger.Warn("gateway: connections are left that neither ask nor read to an end", zap.Error(err))
+		return nil
+	}
+	return err
 }
 
 // unusedMax is how long a stop waits for the first request of a connection.

@@ -13,8 +13,9 @@ import (
 // payment and so many for each institution, and the payments under way nothing else.
 //
 // Within the limits every answer is the engine's own of this instant. Over that of the payment
-// it is at most a second old; over that of the institution as old as its answer may be. Questions
-// by a payment's id and by its caller's request id are counted apart. Where more payments are
+// it is at most a second old; over that of the institution as old as its answer may be; both may
+// wait a tenth of a second more. Questions by a payment's id and by its caller's request id are
+// counted apart. Where more payments are
 // asked about in a second than are remembered, the others are over the limits.
 type known struct {
 	perPayment int
@@ -136,11 +137,36 @@ func (s *knownShard) add(key string) *asked {
 func (a *asked) tell(p *payment.Payment, at time.Time) {
 	a.shard.mu.Lock()
 	defer a.shard.mu.Unlock()
-	if a.told.After(at) || a.answer != nil && stays(p.Status) < stays(a.answer.Status) {
-		return
+	if a.answer != nil {
+		before, now := stays(a.answer.Status), stays(p.Status)
+		if now < before || now == before && a.told.After(at) {
+			return
+		}
 	}
 	a.answer, a.told = p, at
 }
+
+// hear remembers what the engine said of p otherwise, to a request of the instant at, where
+// questions about p are remembered: who was told the end is not told afterwards that there is
+// none.
+func (k *known) hear(p *payment.Payment, at time.Time) {
+	for _, key := range [...]string{string(p.ID), underRequest(p.Institution, p.RequestID)} {
+		s := &k.shards[maphash.String(k.seed, key)%knownShards]
+		s.mu.Lock()
+		a := s.now[key]
+		if a == nil {
+			a = s.old[key]
+		}
+		s.mu.Unlock()
+		if a != nil {
+			said := *p
+			a.tell(&said, at)
+		}
+	}
+}
+
+// underRequest is the key of the payment that institution asked for under a request id.
+func underRequest(institution, requestID string) string { return institution + "\n" + requestID }
 
 // turn forgets what nobody asked about for a second. A question that was put before this second
 // and comes late is one of this second.
@@ -157,10 +183,10 @@ func (s *knownShard) turn(second int64) {
 	s.second = second
 }
 
-// MayAsk reports whether one question more about the payment id, of or to institution, is
-// within the limits, and counts it. People who have an institution asked share them with the
-// institutions' own questions.
+// MayAsk reports whether people may have institution asked about the payment id once more, and
+// counts it. The limits are those of the institutions' own questions, but counted apart: whom
+// people ask about could use them up.
 func (g *Gateway) MayAsk(institution string, id payment.ID) bool {
-	a, _ := g.known.ask(string(id), institution, time.Now())
+	a, _ := g.people.ask(string(id), institution, time.Now())
 	return a != nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,40 +66,75 @@ func TestMeteredCostsLittle(t *testing.T) {
 	}
 }
 
-// TestFloodRests: many questions over the limits in one write have an answer each, and those
-// wait after every few.
+// TestFloodRests: many questions over the limits in one write, on one connection or on many, have
+// an answer each, and no more of them a second than one institution has.
 func TestFloodRests(t *testing.T) {
-	f := newFixture(t, DefaultLimits())
-	f.engine.remember(payment.Payment{Institution: institution, RequestID: "r1", Amount: 5})
-	path := "/v1/payments/" + string(payment.MakeID(0, "01J0000000000000000000TEST"))
-	question := f.head("GET", path, "") + "\r\n"
+	for _, connections := range []int{1, 32} {
+		f := newFixture(t, DefaultLimits())
+		f.engine.remember(payment.Payment{Institution: institution, RequestID: "r1", Amount: 5})
+		path := "/v1/payments/" + string(payment.MakeID(0, "01J0000000000000000000TEST"))
+		question := f.head("GET", path, "") + "\r\n"
+		const questions = 3200
+		began := time.Now()
+		var wg sync.WaitGroup
+		for range connections {
+			wg.Go(func() { f.flood(question, questions/connections) })
+		}
+		wg.Wait()
+		took := time.Since(began)
+		over := questions - f.engine.finds
+		if f.engine.finds > DefaultLimits().QueriesPerPayment*(2+int(took/time.Second)) {
+			t.Errorf("%d of %d questions are within the limits", f.engine.finds, questions)
+		}
+		at := float64(over-2*restBurst) / restPerSecond // Seconds: some are free, and some wait for the next.
+		if took.Seconds() < at {
+			t.Errorf("%d connections: %d questions over the limits were answered within %s, want %.3f s", connections, over, took, at)
+		}
+	}
+}
+
+// flood sends a question so often in one write and reads every answer.
+func (f *fixture) flood(question string, times int) {
 	connection, err := net.Dial("tcp", f.address)
 	if err != nil {
-		t.Fatal(err)
+		f.t.Error(err)
+		return
 	}
 	defer connection.Close()
-	const questions = 100 * restEvery
-	began := time.Now()
-	if _, err := io.WriteString(connection, strings.Repeat(question, questions)); err != nil {
-		t.Fatal(err)
+	if _, err := io.WriteString(connection, strings.Repeat(question, times)); err != nil {
+		f.t.Error(err)
+		return
 	}
 	answers := bufio.NewReader(connection)
-	for i := range questions {
+	for i := range times {
 		response, err := http.ReadResponse(answers, nil)
 		if err != nil {
-			t.Fatal(err)
+			f.t.Errorf("answer %d: %v", i, err)
+			return
 		}
 		body, err := io.ReadAll(response.Body)
 		if err != nil || response.StatusCode != 200 {
-			t.Fatalf("answer %d: %d %s %v", i, response.StatusCode, body, err)
+			f.t.Errorf("answer %d: %d %s %v", i, response.StatusCode, body, err)
+			return
 		}
 	}
-	took, over := time.Since(began), int(f.gateway.over.Load())
-	if reached := questions - over; reached > DefaultLimits().QueriesPerPayment*(2+int(took/time.Second)) {
-		t.Errorf("%d of %d questions are within the limits", reached, questions)
+}
+
+// TestRestsEnd: who is far over the pace waits so long and no longer, and whoever is within it
+// waits for nobody.
+func TestRestsEnd(t *testing.T) {
+	m := meters{perSecond: restPerSecond, burst: restBurst}
+	now := time.Now()
+	for i := range 10 * restPerSecond {
+		if wait := m.of("flood").wait(now, restMax); wait > restMax || i < restBurst && wait > 0 {
+			t.Fatalf("answer %d waits %s", i, wait)
+		}
 	}
-	if rests := over / restEvery; took < time.Duration(rests)*restFor {
-		t.Errorf("%d questions were answered within %s, want %d rests of %s", questions, took, rests, restFor)
+	if wait := m.of("shop").wait(now, restMax); wait != 0 {
+		t.Errorf("another institution waits %s", wait)
+	}
+	if wait := m.of("flood").wait(now.Add(restMax+restBurst*time.Second/restPerSecond), restMax); wait != 0 {
+		t.Errorf("after its longest rest it waits %s more", wait)
 	}
 }
 
@@ -213,6 +249,13 @@ func TestKnownStaysEnded(t *testing.T) {
 	if _, p := k.ask("P3", "bank", now); p == nil || p.Status != payment.StatusCancelled {
 		t.Errorf("%+v, want the cancel", p)
 	}
+	early, _ := k.ask("P4", "shop", now)
+	other, _ := k.ask("P4", "shop", now)
+	other.tell(&payment.Payment{Status: payment.StatusUnknown}, now.Add(time.Millisecond))
+	early.tell(&payment.Payment{Status: payment.StatusApproved}, now)
+	if _, p := k.ask("P4", "bank", now); p == nil || p.Status != payment.StatusApproved {
+		t.Errorf("%+v, want the end that an earlier question found", p)
+	}
 	late, _ := k.ask("P2", "shop", now)
 	now = now.Add(time.Second)
 	for i := range 1000 { // Some of them turn the shard.
@@ -221,6 +264,29 @@ func TestKnownStaysEnded(t *testing.T) {
 	late.tell(&payment.Payment{Status: payment.StatusApproved}, now.Add(-time.Second))
 	if _, p := k.ask("P2", "bank", now); p == nil || p.Status != payment.StatusApproved {
 		t.Errorf("%+v, want the end", p)
+	}
+}
+
+// TestKnownHears: what a caller was told of a payment otherwise is what it is told over the
+// limits, by either id; nothing is remembered of what nobody asks about.
+func TestKnownHears(t *testing.T) {
+	k := newKnown(3, 10)
+	now := k.began.Add(time.Hour)
+	p := payment.Payment{ID: "P1", Institution: "shop", RequestID: "r1"}
+	for _, key := range []string{"P1", underRequest("shop", "r1")} {
+		asked, _ := k.ask(key, "shop", now)
+		asked.tell(&payment.Payment{Status: payment.StatusUnknown}, now)
+	}
+	p.Status = payment.StatusApproved
+	k.hear(&p, now.Add(-time.Second)) // The request came before the questions.
+	spend(k, "shop")
+	for _, key := range []string{"P1", underRequest("shop", "r1")} {
+		if _, known := k.ask(key, "shop", now); known == nil || known.Status != payment.StatusApproved || known == &p {
+			t.Errorf("%q: %+v, want a copy of the end", key, known)
+		}
+	}
+	if _, known := k.ask("r1", "shop", now); known != nil {
+		t.Errorf("%+v is known of what nobody asked about", known)
 	}
 }
 
@@ -287,25 +353,29 @@ func TestKnownKeepsLittle(t *testing.T) {
 	}
 }
 
-// TestPeoplesQuestionsShareTheLimits: what people have asked counts with what institutions ask.
-func TestPeoplesQuestionsShareTheLimits(t *testing.T) {
+// TestPeoplesQuestionsHaveLimitsOfTheirOwn: whom people ask about cannot use up what they may
+// ask.
+func TestPeoplesQuestionsHaveLimitsOfTheirOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limits := DefaultLimits()
 		limits.QueriesPerPayment, limits.QueriesPerSecond = 3, 4
-		g := &Gateway{options: Options{Limits: limits}, known: newKnown(limits.QueriesPerPayment, limits.QueriesPerSecond)}
+		g := &Gateway{options: Options{Limits: limits}, known: newKnown(limits.QueriesPerPayment, limits.QueriesPerSecond),
+			people: newKnown(limits.QueriesPerPayment, limits.QueriesPerSecond)}
 		f := func(id payment.ID, institution string, want bool) {
 			t.Helper()
 			if got := g.MayAsk(institution, id); got != want {
 				t.Errorf("%s about %s: %t, want %t", institution, id, got, want)
 			}
 		}
-		g.known.ask("P1", "shop", time.Now()) // Its caller asks.
+		for range 100 {
+			g.known.ask("P1", "bank", time.Now())
+		}
+		f("P1", "bank", true)
 		f("P1", "bank", true)
 		f("P1", "bank", true)
 		f("P1", "bank", false) // Of the payment: three in a second.
 		f("P2", "bank", true)
 		f("P3", "bank", true)
-		f("P4", "bank", true)
 		f("P5", "bank", false) // Of the institution: five at once, four a second.
 		f("P5", "wallet", true)
 		time.Sleep(time.Second)

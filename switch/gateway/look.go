@@ -15,11 +15,11 @@ import (
 
 // find tells how a payment stands, to those who take part in it.
 func (d *desk) find(id payment.ID) {
-	p, err := d.ask(string(id), func() (payment.Payment, error) { return d.gateway.options.Engine.Find(id) })
+	p, over, err := d.ask(string(id), func() (payment.Payment, error) { return d.gateway.options.Engine.Find(id) })
 	if err == nil && !p.Party(d.caller) {
 		err = &payment.Refusal{Failure: payment.NotAParty}
 	}
-	d.tell(p, err)
+	d.tell(p, over, err)
 }
 
 // errMetered refuses a question over the limits of which nothing is known.
@@ -27,29 +27,30 @@ var errMetered = &payment.Refusal{Failure: payment.RateLimited, Detail: "questio
 
 // ask lets the engine say how a payment stands; over the limits the answer is what it said last,
 // and may wait. Nobody may write to it.
-func (d *desk) ask(key string, engine func() (payment.Payment, error)) (*payment.Payment, error) {
+func (d *desk) ask(key string, engine func() (payment.Payment, error)) (p *payment.Payment, over bool, err error) {
 	asked, p := d.gateway.known.ask(key, d.caller, d.now)
 	if asked != nil {
 		p, err := engine()
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		asked.tell(&p, d.now)
-		return &p, nil
+		d.gateway.known.hear(&p, d.now)
+		return &p, false, nil
 	}
-	d.gateway.rest()
+	d.rest()
 	if p == nil {
-		return nil, errMetered
+		return nil, true, errMetered
 	}
-	return p, nil
+	return p, true, nil
 }
 
 // tell answers a question. One over the limits leaves no record: of refusals so many a second
 // are written down, and these would take the place of those that people have to see.
-func (d *desk) tell(p *payment.Payment, err error) {
+func (d *desk) tell(p *payment.Payment, over bool, err error) {
 	switch {
-	case err == errMetered:
-		d.say(errMetered)
+	case err != nil && over:
+		d.say(asRefusal(err))
 	case err != nil:
 		d.fail(err)
 	default:
@@ -57,18 +58,22 @@ func (d *desk) tell(p *payment.Payment, err error) {
 	}
 }
 
-// rest lets every sixteenth answer over the limits wait, whoever gets it: a hundred questions in
-// one write would keep a core for more than a millisecond, and whichever process a payment needs
-// next waits for it.
-func (g *Gateway) rest() {
-	if g.over.Add(1)%restEvery == 0 {
-		time.Sleep(restFor)
+// rest lets an answer wait that is over the limits, or says no: each institution has so many a
+// second, and all whose seal is not good share one such pace. A hundred of them in one write
+// would keep a core for more than a millisecond, and whichever process a payment needs next waits
+// for it; those of many connections would keep it for good. A few go out together, since to wait
+// costs as much as an answer.
+func (d *desk) rest() {
+	if wait := d.gateway.paces.of(d.caller).wait(d.now, restMax); wait >= restMin {
+		time.Sleep(wait)
 	}
 }
 
 const (
-	restEvery = 16
-	restFor   = time.Millisecond
+	restPerSecond = 16_000
+	restBurst     = 16
+	restMin       = time.Millisecond
+	restMax       = 100 * time.Millisecond
 )
 
 // findRequest tells how the payment stands that the caller asked for under a request id.
@@ -83,10 +88,10 @@ func (d *desk) findRequest() {
 		d.refuse(&payment.Refusal{Failure: payment.FieldInvalid, Field: "request_id", Detail: "want one, and nothing else"})
 		return
 	}
-	p, err := d.ask(d.caller+"\n"+requestID, func() (payment.Payment, error) {
+	p, over, err := d.ask(underRequest(d.caller, requestID), func() (payment.Payment, error) {
 		return d.gateway.options.Engine.FindRequest(d.caller, requestID)
 	})
-	d.tell(p, err)
+	d.tell(p, over, err)
 }
 
 // decode says what a code is, without moving anything. A payer's code is masked.

@@ -43,7 +43,6 @@ func (d *desk) refuseUnlessAsked(refusal *payment.Refusal) {
 		return
 	}
 	if !d.gateway.repeats.allow(d.caller, d.now) {
-		d.gateway.rest()
 		d.refuse(&payment.Refusal{Failure: payment.RateLimited, Detail: "payments that are refused"})
 		return
 	}
@@ -67,6 +66,7 @@ func (d *desk) submit(r *engine.Request) {
 		d.fail(err)
 		return
 	}
+	d.gateway.known.hear(&p, d.now)
 	d.reply(&p)
 }
 

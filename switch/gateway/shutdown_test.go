@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"net"
+	"net/http"
 	"testing"
 	"time"
 )
@@ -28,7 +31,34 @@ func TestStopDoesNotWaitForUnusedConnections(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	began := time.Now()
-	if err := f.gateway.Shutdown(ctx); err != nil {
+	if err := f.gateway.Shutdown(ctx); err != nil || ctx.Err() != nil {
 		t.Errorf("after %s: %v", time.Since(began), err)
+	}
+}
+
+// TestStopLeavesHalfARequest: a connection that was used and then brings half a request holds a
+// stop up until its end, and is no fault.
+func TestStopLeavesHalfARequest(t *testing.T) {
+	f := newFixture(t, DefaultLimits())
+	conn, err := net.Dial("tcp", f.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || response.StatusCode != 200 {
+		t.Fatal(response, err)
+	}
+	if _, err := io.WriteString(conn, "POST /v1/payments HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond) // It is being read.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := f.gateway.Shutdown(ctx); err != nil || ctx.Err() == nil {
+		t.Errorf("%v, with the end at hand: %v", err, ctx.Err())
 	}
 }
