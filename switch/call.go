@@ -29,7 +29,14 @@ func (c *callCommand) Run() error {
 	if key == nil {
 		return fmt.Errorf("no key of %q in %s is in force", c.As, c.Keys)
 	}
-	client := stage.NewClient(strings.TrimPrefix(c.Switch, "http://"), c.As, key)
+	address := strings.TrimSuffix(strings.TrimPrefix(c.Switch, "http://"), "/")
+	if strings.Contains(address, "/") {
+		return fmt.Errorf("--switch %s: want host:port, or http:// before it", c.Switch)
+	}
+	if !strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, " #") {
+		return fmt.Errorf("path %q: want one such as /v1/payments, percent-encoded", c.Path)
+	}
+	client := stage.NewClient(address, c.As, key)
 	status, answer, err := client.Do(c.Method, c.Path, []byte(c.Body))
 	if err != nil {
 		return err

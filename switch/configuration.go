@@ -106,8 +106,17 @@ func loadConfiguration(file string) (configuration, error) {
 			*path = filepath.Join(directory, *path)
 		}
 	}
-	return c, c.validate()
+	if err := c.validate(); err != nil {
+		return c, &invalidError{err}
+	}
+	return c, nil
 }
+
+// invalidError is a configuration that was read, and with which nothing can run.
+type invalidError struct{ error }
+
+// Unwrap gives the faults.
+func (e *invalidError) Unwrap() error { return e.error }
 
 // rejectEmpty refuses a document that holds nothing: it would wipe out the defaults.
 func rejectEmpty(text []byte) error {
@@ -141,7 +150,7 @@ func (c *configuration) registered(register *routing.Register) error {
 			faults = append(faults, fmt.Errorf("%s names %q, which is not registered", what, id))
 		}
 	}
-	for _, id := range c.Fees.Institutions() {
+	for _, id := range c.Fees.Institutions(time.Now()) {
 		check("fees", id)
 	}
 	for _, limit := range c.Ledger.Caps {

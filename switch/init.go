@@ -9,13 +9,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"tongma/switch/settlement"
 )
 
 // initCommand writes a small network that serves at once.
 type initCommand struct {
-	Directory string `arg:"" type:"path" help:"Where to write; what is there is left alone."`
+	Directory string `arg:"" type:"path" help:"Where to write: a new or an empty directory."`
 }
 
 //go:embed sample
@@ -28,6 +29,9 @@ var sampleSecrets = []string{"lanternbank.key", "corneracquirer.key", "li.wei.ke
 func (c *initCommand) Run() error {
 	if err := os.MkdirAll(c.Directory, 0o755); err != nil {
 		return err
+	}
+	if there, err := os.ReadDir(c.Directory); err != nil || len(there) > 0 {
+		return errors.Join(err, fmt.Errorf("%s is not empty", c.Directory))
 	}
 	files, err := fs.Sub(sample, "sample")
 	if err != nil {
@@ -63,7 +67,7 @@ func (c *initCommand) Run() error {
   %[1]s call --as corneracquirer POST /v1/payments '{"request_id":"first","code":"6220105000000000001","amount_fen":100}'
   %[1]s call --as corneracquirer GET '/v1/payments?request_id=first'
   %[1]s account list --admin http://127.0.0.1:8081 --as li.wei --key-file li.wei.key
-`, program(), c.Directory)
+`, called(), c.Directory)
 	return nil
 }
 
@@ -77,5 +81,15 @@ func (c *initCommand) write(name string, text []byte, mode os.FileMode) error {
 	return errors.Join(err, file.Close())
 }
 
-// program is what this program is called by.
+// program is this program's name.
 func program() string { return filepath.Base(os.Args[0]) }
+
+// called is how this program can be called from another directory: by its path, or by its name
+// where that is found or, after go run, no path would last.
+func called() string {
+	path, err := filepath.Abs(os.Args[0])
+	if err != nil || !strings.ContainsRune(os.Args[0], filepath.Separator) || strings.Contains(path, "go-build") {
+		return program()
+	}
+	return path
+}

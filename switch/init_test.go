@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,73 +11,72 @@ import (
 	"tongma/switch/stage"
 )
 
-// TestInit writes the network to start from, starts it and pays across it with the commands that
-// init prints, but for the ports. A second init overwrites nothing.
+// TestInit writes the network to start from, starts it and carries out, line by line, what init
+// says to do, but for the ports. A second init overwrites nothing.
 func TestInit(t *testing.T) {
 	file, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	directory := filepath.Join(t.TempDir(), "net")
-	run := func(good bool, args ...string) string {
-		t.Helper()
-		command := exec.Command(file, args...)
-		command.Dir = filepath.Dir(directory)
-		if _, err := os.Stat(directory); err == nil {
-			command.Dir = directory
-		}
-		out, err := command.CombinedOutput()
-		if (err == nil) != good {
-			t.Fatalf("%v: %v\n%s", args, err, out)
-		}
-		return string(out)
-	}
-	run(true, "init", directory)
-	keys, err := os.ReadFile(filepath.Join(directory, "lanternbank.key"))
+	out, err := exec.Command(file, "init", directory).CombinedOutput()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v\n%s", err, out)
 	}
-	run(false, "init", directory)
-	if again, err := os.ReadFile(filepath.Join(directory, "lanternbank.key")); err != nil || string(again) != string(keys) {
-		t.Errorf("a second init changed a key, or: %v", err)
+	if again, err := exec.Command(file, "init", directory).CombinedOutput(); err == nil || !strings.Contains(string(again), "is not empty") {
+		t.Errorf("a second init: %v\n%s", err, again)
 	}
-	run(true, "route", "check", "--table", "table.yaml", "--register", "register.yaml")
-	start := func(args ...string) *stage.Process {
-		t.Helper()
-		p, err := stage.Start(file, os.Stderr, args...)
-		if err != nil {
-			t.Fatal(err)
+	var lines []string
+	for line := range strings.Lines(string(out)) {
+		if command, ok := strings.CutPrefix(line, "  "+file+" "); ok {
+			lines = append(lines, strings.TrimSpace(command))
 		}
-		t.Cleanup(func() { _ = p.Stop() })
-		return p
 	}
-	bank := start("institution", "--id", "lanternbank", "--keys", filepath.Join(directory, "lanternbank-keys.yaml"))
+	if len(lines) != 5 {
+		t.Fatalf("init says %d lines to do, want 5:\n%s", len(lines), out)
+	}
 	config := filepath.Join(directory, "tongma.yaml")
 	text, err := os.ReadFile(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ported := strings.NewReplacer("127.0.0.1:8080", "127.0.0.1:0", "127.0.0.1:8081", "127.0.0.1:0", "127.0.0.1:8090", bank.Address)
+	var ports []string // Of each default one, a free one.
+	for _, address := range []string{"127.0.0.1:8090", "127.0.0.1:8080", "127.0.0.1:8081"} {
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports = append(ports, address, free.Addr().String())
+		if err := free.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ported := strings.NewReplacer(ports...)
 	if err := os.WriteFile(config, []byte("log_level: error\n"+ported.Replace(string(text))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	net := start("serve", "--config", config)
-	call := func(good bool, as, want string, args ...string) {
+	t.Chdir(directory)
+	for _, line := range lines[:2] {
+		p, err := stage.Start(file, os.Stderr, strings.Fields(ported.Replace(strings.TrimSuffix(line, "&")))...)
+		if err != nil {
+			t.Fatal(line, err)
+		}
+		t.Cleanup(func() { _ = p.Stop() })
+	}
+	run := func(line, want string) {
 		t.Helper()
-		out := run(good, append([]string{"call", "--switch", net.Address, "--as", as}, args...)...)
-		if !strings.Contains(out, want) {
-			t.Errorf("%v as %s: %s, want %s", args, as, out, want)
+		out, err := exec.Command("sh", "-c", file+" "+line).CombinedOutput()
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v\n%s, want %s", line, err, out, want)
 		}
 	}
-	body := `{"request_id":"first","code":"6220105000000000001","amount_fen":100}`
-	call(true, "corneracquirer", `"status":"approved"`, "POST", "/v1/payments", body)
-	call(true, "corneracquirer", `"status":"approved"`, "GET", "/v1/payments?request_id=first")
-	call(false, "corneracquirer", `payment_not_found`, "GET", "/v1/payments?request_id=second")
-	call(false, "nobody", `no key of "nobody"`, "GET", "/v1/payments?request_id=first")
-	if err := net.Stop(); err != nil {
-		t.Error(err)
-	}
-	if out := run(true, "journal", "verify", "journal"); !strings.HasSuffix(out, "sound\n") {
-		t.Errorf("journal verify: %s", out)
-	}
+	at := " --switch " + ports[3]
+	run(lines[2]+at, `"status":"approved"`)
+	run(lines[3]+at, `"status":"approved"`)
+	run(ported.Replace(lines[4]), "position/commercial/lanternbank")
+	run("call --as corneracquirer GET /v1/payments?request_id=second"+at, "payment_not_found")
+	run("call --as nobody GET /health"+at, `no key of "nobody"`)
+	run("call --as corneracquirer GET health"+at, "percent-encoded")
+	run("call --as corneracquirer GET /health --switch https://h", "want host:port")
+	run("route check --table table.yaml --register register.yaml", "")
 }

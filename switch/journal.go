@@ -63,7 +63,7 @@ func (c *journalVerifyCommand) Run() error {
 		fmt.Printf("%d windows closed, %d of them sealed as the blocks fold\n", closed, sealed)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "switch: the journal is not sound:", err)
+		fmt.Fprintln(os.Stderr, program()+": the journal is not sound:", err)
 		return &exitError{code: 1}
 	}
 	if !c.JSON {
@@ -74,7 +74,7 @@ func (c *journalVerifyCommand) Run() error {
 
 // verdict is the last word on a journal without a fault.
 func verdict(r *journal.Report) string {
-	if r.Marked == 0 && r.Blocks > 0 {
+	if r.Marked == 0 {
 		return "sound as far as it goes: without its file TAIL nothing tells whether newer blocks are gone"
 	}
 	return "sound"

@@ -78,10 +78,10 @@ func exitCode(err error) int {
 	var exit *exitError
 	if errors.As(err, &exit) { // The command line wraps what a command returns.
 		if exit.message != "" {
-			fmt.Fprintln(os.Stderr, "switch:", exit.message)
+			fmt.Fprintln(os.Stderr, program()+":", exit.message)
 		}
 		return exit.code
 	}
-	fmt.Fprintln(os.Stderr, "switch:", err)
+	fmt.Fprintln(os.Stderr, program()+":", err)
 	return 1
 }

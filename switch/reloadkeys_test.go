@@ -20,11 +20,18 @@ import (
 // a person's role; files with faults change nothing.
 func TestReloadKeys(t *testing.T) {
 	net := staged(t, &stage.Member{ID: "harbourbank"})
+	complaint, err := os.Create(filepath.Join(t.TempDir(), "complaint"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer complaint.Close()
+	net.Stderr = complaint
 	listen, err := net.Admit("li", "wang")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := net.StartSwitch(fmt.Sprintf("admin: {listen: %q, people: people.yaml}\n", listen)); err != nil {
+	if err := net.StartSwitch(fmt.Sprintf("admin: {listen: %q, people: people.yaml}\n"+
+		"ledger: {caps: [{institution: sparrowaggregator, medium: commercial, cap_fen: 5}]}\n", listen)); err != nil {
 		t.Fatal(err)
 	}
 	shop, other := net.Client("corneracquirer"), net.Client("kitewallet")
@@ -98,6 +105,18 @@ func TestReloadKeys(t *testing.T) {
 		stays("with a faulty key file", shopPays, "approved")
 		undo()
 	}
+	const inline = "00112233445566778899aabbccddeeff"
+	for _, name := range []string{"keys.yaml", "people.yaml"} {
+		undo = change(name, `secret_file: [a-z.-]*`, "secret: "+inline)
+		stays("with a secret in "+name, shopPays, "approved")
+		undo()
+	}
+	if text, err := os.ReadFile(complaint.Name()); err != nil || strings.Contains(string(text), inline) || !strings.Contains(string(text), "unknown field") {
+		t.Errorf("%v, or the log holds a secret, or says nothing of it:\n%s", err, text)
+	}
+	undo = change("register.yaml", `.*id: sparrowaggregator.*\n`, "") // It has a cap, which is of the start.
+	becomes("without sparrowaggregator's entry", func() string { return pay(net.Client("sparrowaggregator")) }, "institution_unknown")
+	undo()
 	undo = change("people.yaml", `(name: wang, roles: \[)[a-z, ]*`, "${1}viewer")
 	becomes("as a viewer", propose, "role_missing")
 	undo()

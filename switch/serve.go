@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -41,7 +42,7 @@ type serveCommand struct {
 func (c *serveCommand) Run() error {
 	config, err := loadConfiguration(c.Config)
 	if c.PrintConfig {
-		return printConfiguration(&config, err)
+		return c.printConfiguration(&config, err)
 	}
 	if err != nil {
 		return err
@@ -60,14 +61,22 @@ func (c *serveCommand) Run() error {
 	return s.serve(stop)
 }
 
-// printConfiguration prints what would run, and then what is wrong with it. Without a file it
-// is the defaults.
-func printConfiguration(config *configuration, fault error) error {
+// configFile is where the configuration stands if nothing else is said.
+const configFile = "tongma.yaml"
+
+// printConfiguration prints what would run, and then what is wrong with it. Where no file was
+// named and none is there, it is the defaults; of a file that cannot be read nothing is printed.
+func (c *serveCommand) printConfiguration(config *configuration, fault error) error {
+	var invalid *invalidError
+	switch {
+	case fault == nil || errors.As(fault, &invalid):
+	case errors.Is(fault, os.ErrNotExist) && filepath.Base(c.Config) == configFile:
+		fault = nil
+	default:
+		return fault
+	}
 	text, err := yaml.Marshal(config)
 	fmt.Print(string(text))
-	if errors.Is(fault, os.ErrNotExist) {
-		fault = nil
-	}
 	return errors.Join(err, fault)
 }
 
@@ -139,7 +148,11 @@ func (s *assembly) open() error {
 	}
 	s.rules.announce(s.log)
 	s.board = new(routing.Switchboard)
-	if _, err := s.loadRegister(); err != nil { // Before the journal: a start that fails is no epoch.
+	register, err := s.loadRegister() // Before the journal: a start that fails is no epoch.
+	if err == nil {
+		err = s.config.registered(register)
+	}
+	if err != nil {
 		return err
 	}
 	if err := s.openEngine(); err != nil {
@@ -240,14 +253,17 @@ func (s *assembly) serve(stop <-chan os.Signal) error {
 }
 
 // reload replaces keys, people, code rules, register and table in use by what the files say now,
-// under load. Each stays where its file has a fault.
+// under load. Each stays where its file has a fault; all other settings are those of the start.
 func (s *assembly) reload() {
-	s.log.Info("switch: keys, people, code rules, register and table are loaded anew; all other settings are those of the start")
 	if err := s.reloadKeys(); err != nil {
 		s.log.Error("switch: the keys in use stay", zap.Error(err))
+	} else {
+		s.log.Info("switch: the keys were loaded")
 	}
 	if err := s.reloadPeople(); err != nil {
 		s.log.Error("switch: the people who may call stay", zap.Error(err))
+	} else if s.admin != nil {
+		s.log.Info("switch: the list of people was loaded")
 	}
 	if err := s.rules.load(); err != nil {
 		s.log.Error("switch: the code rules in use stay", zap.Error(err))
@@ -255,8 +271,11 @@ func (s *assembly) reload() {
 		s.rules.announce(s.log)
 	}
 	if err := s.loadTable(); err != nil {
-		s.log.Error("switch: the table in use stays", zap.Error(err))
+		s.log.Error("switch: register or table in use stays", zap.Error(err))
 		return
+	}
+	if err := s.config.registered(s.register.Load()); err != nil {
+		s.log.Warn("switch: the next start will be refused", zap.Error(err))
 	}
 	if s.tables != nil {
 		s.log.Info("switch: the register was loaded; tables change by people's word alone, a table file is not read")
@@ -266,8 +285,8 @@ func (s *assembly) reload() {
 	s.log.Info("switch: a new table is in use", zap.String("version", table.Version()), zap.String("digest", table.Digest()))
 }
 
-// reloadKeys takes the keys of the key file from now on. Those to whom the switch sends must
-// have one.
+// reloadKeys takes the keys of the key file from now on. Nobody to whom the switch sends may lose
+// the last one with them.
 func (s *assembly) reloadKeys() error {
 	ring, err := seal.LoadRing(s.config.Keys)
 	if err != nil {
@@ -275,7 +294,8 @@ func (s *assembly) reloadKeys() error {
 	}
 	var faults []error
 	for _, link := range s.config.links() {
-		if ring.Signing(link.ID, time.Now()) == nil {
+		now := time.Now()
+		if ring.Signing(link.ID, now) == nil && s.ring.Signing(link.ID, now) != nil {
 			faults = append(faults, fmt.Errorf("no key of %q is in force", link.ID))
 		}
 	}

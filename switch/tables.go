@@ -77,9 +77,6 @@ func folderOf(file string) (fs.FS, string) {
 
 func (s *assembly) loadRegister() (*routing.Register, error) {
 	register, err := routing.LoadRegisterFS(folderOf(s.config.Register))
-	if err == nil {
-		err = s.config.registered(register)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("register %s: %w", s.config.Register, err)
 	}

@@ -109,7 +109,7 @@ func (c *caller) load(round, goroutines int, stop <-chan struct{}) *sync.WaitGro
 	return &wg
 }
 
-// waitFor waits until n requests were sent; no longer than five seconds.
+// waitFor waits until n requests were sent, and fails after thirty seconds.
 func (c *caller) waitFor(t *testing.T, n int) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); c.sent() < n; time.Sleep(time.Millisecond) {

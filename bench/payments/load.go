@@ -42,8 +42,10 @@ func (r *result) at(percentile float64) float64 {
 	return float64(r.latency.ValueAtQuantile(percentile)) / 1e6
 }
 
-// Latencies are kept from 1 µs to 60 s, to three digits.
-func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1_000, 60_000_000_000, 3) }
+// Latencies are kept from 1 µs to the longest that a load waits, to three digits.
+func newHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1_000, int64(floodMax+loadMax), 3)
+}
 
 // closed sends the load from clients connections, each with one request in flight: the
 // next leaves when the answer has come.

@@ -106,7 +106,7 @@ func (o *options) validate() error {
 	within("-requests", o.requests, 1, paymentsMax)
 	within("-clients", o.clients, 1, clientsMax)
 	within("-together", o.together, 1, togetherMax)
-	if o.queries == 0 {
+	if o.queries == 0 { // The second half is for the answers.
 		check(o.turn() <= loadMax/2, "-seconds %d: want %s or less without -queries", o.seconds, loadMax/2)
 	}
 	if !good || o.queries == 0 {

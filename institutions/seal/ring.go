@@ -92,7 +92,7 @@ func LoadRing(file string) (*Ring, error) {
 	}
 	var form ringFile
 	if err := yaml.UnmarshalWithOptions(text, &form, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("seal: cannot read keys in %s: %w", file, err)
+		return nil, fmt.Errorf("seal: cannot read keys in %s: %s", file, Fault(err))
 	}
 	keys := map[string][]*Key{}
 	var faults []error

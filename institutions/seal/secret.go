@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/goccy/go-yaml"
 )
 
 // secretMin is the least number of bytes of a secret.
@@ -17,21 +19,21 @@ const secretMin = 16
 func ReadSecret(file string) ([]byte, error) {
 	info, err := os.Stat(file)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the secret: %w", err)
+		return nil, fmt.Errorf("seal: cannot read the secret: %w", err)
 	}
 	if mode := info.Mode().Perm(); info.Mode().IsRegular() && mode&0o077 != 0 {
-		return nil, fmt.Errorf("the secret in %s can be read by others: mode %#o, want 0600 or 0400", file, mode)
+		return nil, fmt.Errorf("seal: the secret in %s can be read by others: mode %#o, want 0600 or 0400", file, mode)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the secret: %w", err)
+		return nil, fmt.Errorf("seal: cannot read the secret: %w", err)
 	}
 	secret, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil {
-		return nil, fmt.Errorf("the secret in %s is not hex: make one with the command: openssl rand -hex 32", file)
+		return nil, fmt.Errorf("seal: the secret in %s is not hex: make one with the command: openssl rand -hex 32", file)
 	}
 	if len(secret) < secretMin {
-		return nil, fmt.Errorf("the secret in %s has %d bytes, want %d or more", file, len(secret), secretMin)
+		return nil, fmt.Errorf("seal: the secret in %s has %d bytes, want %d or more", file, len(secret), secretMin)
 	}
 	return secret, nil
 }
@@ -47,3 +49,7 @@ func ReadSecretBeside(directory, file string) ([]byte, error) {
 	}
 	return ReadSecret(file)
 }
+
+// Fault is what is wrong in a YAML document and where, without the lines around it: somebody
+// may have written a secret there.
+func Fault(err error) string { return yaml.FormatError(err, false, false) }

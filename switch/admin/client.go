@@ -81,13 +81,16 @@ func (c *Client) Do(method, path string, body, answer any) error {
 	return nil
 }
 
-// instant is now, and for no two requests the same: the same words of the same millisecond would
-// be taken for one request that came twice.
+// instant is now, and for no two requests of a second the same: the same words of the same
+// millisecond would be taken for one request that came twice. A clock that was set back counts.
 func (c *Client) instant() int64 {
 	for {
-		last := c.last.Load()
-		if now := max(time.Now().UnixMilli(), last+1); c.last.CompareAndSwap(last, now) {
-			return now
+		last, next := c.last.Load(), time.Now().UnixMilli()
+		if last >= next && last-next < 1000 {
+			next = last + 1
+		}
+		if c.last.CompareAndSwap(last, next) {
+			return next
 		}
 	}
 }

@@ -57,7 +57,7 @@ func LoadPeople(file string) (People, error) {
 		} `yaml:"people"`
 	}
 	if err := yaml.UnmarshalWithOptions(text, &form, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("admin: cannot read people in %s: %w", file, err)
+		return nil, fmt.Errorf("admin: cannot read people in %s: %s", file, seal.Fault(err))
 	}
 	people, owners := People{}, map[string]string{}
 	var faults []error

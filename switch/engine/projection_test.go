@@ -6,8 +6,26 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tongma/switch/journal"
 	"tongma/switch/payment"
 )
+
+// TestLargeBlocksAreNotKept: a block of large acts is read anew each time.
+func TestLargeBlocksAreNotKept(t *testing.T) {
+	for size, want := range map[int]int{blockKeptMax: 1, blockKeptMax + 1: 3} {
+		log := newMemory()
+		log.blocks = []*journal.Block{{Sequence: 1, Records: []journal.Record{{Body: make([]byte, size)}}}}
+		p := projection{log: log}
+		for range 3 {
+			if b, err := p.block(1); err != nil || b.Sequence != 1 {
+				t.Fatal(b, err)
+			}
+		}
+		if log.reads != want {
+			t.Errorf("a block of %d bytes was read %d times, want %d", size, log.reads, want)
+		}
+	}
+}
 
 // TestBlocksAreKept: questions about the same payments read their blocks once, those of more
 // payments than are kept read them anew, and each tells of its own payment.

@@ -31,7 +31,7 @@ const (
 
 	knownFresh = time.Second     // How old an answer may be over the limit of a payment;
 	knownOpen  = 5 * time.Second // over that of the institution, about a payment that can still change,
-	knownEnded = time.Minute     // and about one that cannot; see stays.
+	knownEnded = time.Minute     // and about one that cannot; see permanence.
 )
 
 // knownShard remembers the questions of this second and of the one before.
@@ -88,25 +88,30 @@ func (a *asked) lasts(ofPayment bool) time.Duration {
 	switch {
 	case ofPayment:
 		return knownFresh
-	case stays(a.answer.Status) == forGood:
+	case permanence(a.answer.Status) == forGood:
 		return knownEnded
 	}
 	return knownOpen
 }
 
-// stays is how far a status is from changing: what has not ended will, what was approved can be
-// cancelled, refunded and charged back.
-func stays(s payment.Status) int {
+// permanent is how far a payment is from changing.
+type permanent int
+
+const (
+	underWay permanent = iota // It will.
+	ended                     // It was approved, and can be cancelled, refunded and charged back.
+	forGood
+)
+
+func permanence(s payment.Status) permanent {
 	switch {
 	case !s.Final():
-		return 0
+		return underWay
 	case s == payment.StatusApproved:
-		return 1
+		return ended
 	}
 	return forGood
 }
-
-const forGood = 2
 
 // find is what is remembered under key, with the count of this second; nil for nothing.
 func (s *knownShard) find(key string) *asked {
@@ -138,7 +143,7 @@ func (a *asked) tell(p *payment.Payment, at time.Time) {
 	a.shard.mu.Lock()
 	defer a.shard.mu.Unlock()
 	if a.answer != nil {
-		before, now := stays(a.answer.Status), stays(p.Status)
+		before, now := permanence(a.answer.Status), permanence(p.Status)
 		if now < before || now == before && a.told.After(at) {
 			return
 		}

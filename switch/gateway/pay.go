@@ -43,7 +43,7 @@ func (d *desk) refuseUnlessAsked(refusal *payment.Refusal) {
 		return
 	}
 	if !d.gateway.repeats.allow(d.caller, d.now) {
-		d.refuse(&payment.Refusal{Failure: payment.RateLimited, Detail: "payments that are refused"})
+		d.refuse(&payment.Refusal{Failure: payment.RateLimited, Detail: "payments that are refused; ask how this one stands"})
 		return
 	}
 	p, err := d.gateway.options.Engine.FindRequest(d.caller, d.request)

@@ -63,10 +63,13 @@ func (s *Schedule) Validate() error {
 	return errors.Join(faults...)
 }
 
-// Institutions are those that s names, each once.
-func (s *Schedule) Institutions() []string {
+// Institutions are those that s names in rules that are not over at an instant, each once.
+func (s *Schedule) Institutions(at time.Time) []string {
 	var list []string
 	for i := range s.Rules {
+		if until := s.Rules[i].Until; !until.IsZero() && !at.Before(until) {
+			continue
+		}
 		if name := s.Rules[i].Institution; name != "" {
 			list = append(list, name)
 		}

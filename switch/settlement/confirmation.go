@@ -91,6 +91,7 @@ func (s *Seal) Compare(text []byte, excluded ...string) error {
 				c.line = parse.Line
 			}
 			c.fault(faultMalformed, "is no CSV")
+			c.other = !c.headed
 			break
 		}
 		c.line, _ = r.FieldPos(0)

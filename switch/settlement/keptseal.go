@@ -15,7 +15,8 @@ import (
 // more than an act may hold. The close's act comes last and counts the parts; a seal without
 // it is not there.
 
-// partPairs is how many pairs one act holds: some 4 MB.
+// partPairs is how many pairs one act holds: some 4 MB. It is part of the journal's form: the
+// audit compares act by act.
 const partPairs = 10_000
 
 // keptSeal is what the close's act leaves: with parts its own list is empty.

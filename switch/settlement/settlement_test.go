@@ -275,7 +275,7 @@ func TestConfirmation(t *testing.T) {
 	}
 	lines := strings.SplitAfter(text, "\n")
 	first := s.Instructions()[0]
-	alone := []string{"<xml/>\n", text + text, strings.Replace(text, ",1,1,2026", ",1,2,2026", 1)}
+	alone := []string{"<xml/>\n", "<?xml version=\"1.0\"?>\n<a/>\n", text + text, strings.Replace(text, ",1,1,2026", ",1,2,2026", 1)}
 	f := func(line int, code, spoiled string) {
 		t.Helper()
 		var faults *FileError
@@ -312,6 +312,7 @@ func TestConfirmation(t *testing.T) {
 	f(1, faultMalformed, "\x1f\x8b"+text)
 	f(1, faultMalformed, "")
 	f(1, faultMalformed, "<xml/>\n")
+	f(1, faultMalformed, "<?xml version=\"1.0\"?>\n<a/>\n")
 	f(2, faultMalformed, lines[0]+"\"")
 	f(2, faultMalformed, replace(","+first.Amount.String()+",", ",1e3,"))
 }

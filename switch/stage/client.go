@@ -30,7 +30,10 @@ func (s *Stage) Client(institution string) *Client {
 
 // NewClient makes a client of the switch at address, host:port, that speaks as institution.
 func NewClient(address, institution string, key *seal.Key) *Client {
-	return &Client{ID: institution, Address: address, key: key, http: http.Client{Timeout: 30 * time.Second}}
+	return &Client{ID: institution, Address: address, key: key, http: http.Client{
+		Timeout:   30 * time.Second,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: 90 * time.Second}, // No proxy: it would see codes.
+	}}
 }
 
 // Rest closes the connections that wait for another request. A server that stops in order
