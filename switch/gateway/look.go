@@ -61,8 +61,8 @@ func (d *desk) tell(p *payment.Payment, over bool, err error) {
 // rest lets an answer wait that is over the limits, or says no: each institution has so many a
 // second, and all whose seal is not good share one such pace. A hundred of them in one write
 // would keep a core for more than a millisecond, and whichever process a payment needs next waits
-// for it; those of many connections would keep it for good. A few go out together, since to wait
-// costs as much as an answer.
+// for it; those of many connections would keep it for good. What a thousandth of a second brings
+// goes out together, since to wait costs as much as an answer.
 func (d *desk) rest() {
 	if wait := d.gateway.paces.of(d.caller).wait(d.now, restMax); wait >= restMin {
 		time.Sleep(wait)
@@ -71,7 +71,7 @@ func (d *desk) rest() {
 
 const (
 	restPerSecond = 16_000
-	restBurst     = 16
+	restBurst     = 1
 	restMin       = time.Millisecond
 	restMax       = 100 * time.Millisecond
 )
