@@ -30,8 +30,12 @@ func (c *initCommand) Run() error {
 	if err := os.MkdirAll(c.Directory, 0o755); err != nil {
 		return err
 	}
-	if there, err := os.ReadDir(c.Directory); err != nil || len(there) > 0 {
-		return errors.Join(err, fmt.Errorf("%s is not empty", c.Directory))
+	there, err := os.ReadDir(c.Directory)
+	if err == nil && len(there) > 0 {
+		err = fmt.Errorf("%s is not empty", c.Directory)
+	}
+	if err != nil {
+		return err
 	}
 	files, err := fs.Sub(sample, "sample")
 	if err != nil {
@@ -88,7 +92,7 @@ func program() string { return filepath.Base(os.Args[0]) }
 // where that is found or, after go run, no path would last.
 func called() string {
 	path, err := filepath.Abs(os.Args[0])
-	if err != nil || !strings.ContainsRune(os.Args[0], filepath.Separator) || strings.Contains(path, "go-build") {
+	if err != nil || !strings.ContainsRune(os.Args[0], filepath.Separator) || strings.Contains(path, "/go-build") {
 		return program()
 	}
 	return path

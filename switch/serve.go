@@ -35,7 +35,7 @@ import (
 // serveCommand runs the switch.
 type serveCommand struct {
 	Config      string `help:"Configuration file, YAML." default:"tongma.yaml" type:"path"`
-	PrintConfig bool   `help:"Print the configuration that would run, with all defaults, and end; without a file the defaults."`
+	PrintConfig bool   `help:"Print the configuration that would run, with all defaults, and end; the defaults where --config is left out and no file is there."`
 }
 
 // Run serves until SIGTERM or an interrupt, then drains and ends.
@@ -70,7 +70,7 @@ func (c *serveCommand) printConfiguration(config *configuration, fault error) er
 	var invalid *invalidError
 	switch {
 	case fault == nil || errors.As(fault, &invalid):
-	case errors.Is(fault, os.ErrNotExist) && filepath.Base(c.Config) == configFile:
+	case errors.Is(fault, os.ErrNotExist) && c.unnamed():
 		fault = nil
 	default:
 		return fault
@@ -78,6 +78,12 @@ func (c *serveCommand) printConfiguration(config *configuration, fault error) er
 	text, err := yaml.Marshal(config)
 	fmt.Print(string(text))
 	return errors.Join(err, fault)
+}
+
+// unnamed reports whether the configuration is looked for where nobody said otherwise.
+func (c *serveCommand) unnamed() bool {
+	usual, err := filepath.Abs(configFile)
+	return err == nil && c.Config == usual
 }
 
 // newLogger writes JSON lines to standard error; standard output says where the switch listens.
@@ -155,13 +161,14 @@ func (s *assembly) open() error {
 	if err != nil {
 		return err
 	}
+	s.register.Store(register)
 	if err := s.openEngine(); err != nil {
 		return err
 	}
 	if err := s.openWindows(); err != nil {
 		return err
 	}
-	if err := s.openTables(); err != nil {
+	if err := s.openTables(register); err != nil {
 		return err
 	}
 	options := gateway.Options{
@@ -270,8 +277,8 @@ func (s *assembly) reload() {
 	} else {
 		s.rules.announce(s.log)
 	}
-	if err := s.loadTable(); err != nil {
-		s.log.Error("switch: register or table in use stays", zap.Error(err))
+	if err := s.reloadTable(); err != nil {
+		s.log.Error("switch: the register and the table in use stay", zap.Error(err))
 		return
 	}
 	if err := s.config.registered(s.register.Load()); err != nil {
@@ -328,10 +335,23 @@ func (s *assembly) drain() error {
 	err := s.engine.Stop(ctx)
 	last, cancelLast := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancelLast()
-	if s.admin != nil {
-		err = errors.Join(err, s.admin.Shutdown(last))
+	people := make(chan error, 1)
+	go func() { people <- s.stopAdmin(last) }()
+	return errors.Join(err, s.gateway.Shutdown(last), <-people, s.close())
+}
+
+// stopAdmin takes no more requests of people and waits for those at work. A connection that
+// brings none to an end is no fault of ours.
+func (s *assembly) stopAdmin(ctx context.Context) error {
+	if s.admin == nil {
+		return nil
 	}
-	return errors.Join(err, s.gateway.Shutdown(last), s.close())
+	err := s.admin.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.log.Warn("switch: connections of people are left that ask nothing to an end", zap.Error(err))
+		return nil
+	}
+	return err
 }
 
 func (s *assembly) close() error {

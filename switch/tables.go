@@ -21,7 +21,7 @@ type adminSettings struct {
 
 // openTables puts the tables in use: those of the journal where people have decided
 // there, the configuration's own otherwise. It needs the engine, not yet started.
-func (s *assembly) openTables() error {
+func (s *assembly) openTables(register *routing.Register) error {
 	decided, err := admin.HasTables(s.engine)
 	if err != nil {
 		return err
@@ -30,11 +30,7 @@ func (s *assembly) openTables() error {
 		if decided {
 			return errors.New("the journal says which table is in use, and admin.listen is not configured to change it")
 		}
-		return s.loadTable()
-	}
-	register, err := s.loadRegister()
-	if err != nil {
-		return err
+		return s.useTable(register)
 	}
 	s.tables, err = admin.OpenTables(s.engine, s.store, s.board, register, func() ([]byte, error) {
 		return routing.Bundle(folderOf(s.config.Table))
@@ -80,20 +76,29 @@ func (s *assembly) loadRegister() (*routing.Register, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register %s: %w", s.config.Register, err)
 	}
-	s.register.Store(register)
 	return register, nil
 }
 
-// loadTable loads register and table and puts the table in use. With an error in either,
-// the table in use stays. Where people decide about tables, the register alone is loaded.
-func (s *assembly) loadTable() error {
+// reloadTable loads register and table and puts them in use. With an error in either, both in
+// use stay. Where people decide about tables, the register alone is loaded.
+func (s *assembly) reloadTable() error {
 	register, err := s.loadRegister()
 	if err != nil {
 		return err
 	}
-	if s.tables != nil {
-		return s.tables.Use(register)
+	if s.tables == nil {
+		err = s.useTable(register)
+	} else {
+		err = s.tables.Use(register)
 	}
+	if err == nil {
+		s.register.Store(register)
+	}
+	return err
+}
+
+// useTable loads the table of the configuration and puts it in use.
+func (s *assembly) useTable(register *routing.Register) error {
 	folder, name := folderOf(s.config.Table)
 	table, findings, err := routing.LoadFS(folder, name, register)
 	if err != nil {

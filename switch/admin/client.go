@@ -81,8 +81,9 @@ func (c *Client) Do(method, path string, body, answer any) error {
 	return nil
 }
 
-// instant is now, and for no two requests of a second the same: the same words of the same
-// millisecond would be taken for one request that came twice. A clock that was set back counts.
+// instant is now, or up to a second later where a request had that instant: the same words of
+// the same millisecond would be taken for one request that came twice. A clock that was set back
+// by more counts.
 func (c *Client) instant() int64 {
 	for {
 		last, next := c.last.Load(), time.Now().UnixMilli()

@@ -159,7 +159,8 @@ func (c *call) run(w http.ResponseWriter, op *operation) (any, error) {
 	if refusal := c.authenticate(); refusal != nil {
 		c.options.Acts.Refused(engine.Refused{
 			Institution: "admin:" + c.http.Header.Get(HeaderPerson)[:min(len(c.http.Header.Get(HeaderPerson)), nameBytesMax)],
-			Path:        clip(c.http.URL.Path), Failure: payment.SignatureInvalid, Time: c.now.UTC(), Claimed: true,
+			Path:        clip(c.http.URL.Path), Failure: payment.SignatureInvalid, Time: c.now.UTC(),
+			Claimed: refusal.Code == SignatureMissing || refusal.Code == SignatureInvalid,
 		})
 		return nil, refusal
 	}

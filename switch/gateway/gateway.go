@@ -52,6 +52,7 @@ type Limits struct {
 	// institution. What is over them is answered from what is known; where that is nothing or too
 	// old, it is rate_limited. So is, apart from them, a refused payment after QueriesPerSecond of
 	// one institution, since each has to be looked up: it could be the repeat of one that was taken.
+	// People who have an institution asked have the same limits once more.
 	QueriesPerPayment int     `yaml:"queries_per_payment"`
 	QueriesPerSecond  float64 `yaml:"queries_per_second"`
 

@@ -15,8 +15,8 @@ import (
 // Within the limits every answer is the engine's own of this instant. Over that of the payment
 // it is at most a second old; over that of the institution as old as its answer may be; both may
 // wait a tenth of a second more. Questions by a payment's id and by its caller's request id are
-// counted apart. Where more payments are
-// asked about in a second than are remembered, the others are over the limits.
+// counted apart. Where more payments are asked about in a second than are remembered, the others
+// are over the limits.
 type known struct {
 	perPayment int
 	budgets    meters    // Questions that reach the engine.
@@ -144,8 +144,11 @@ func (a *asked) tell(p *payment.Payment, at time.Time) {
 	defer a.shard.mu.Unlock()
 	if a.answer != nil {
 		before, now := permanence(a.answer.Status), permanence(p.Status)
-		if now < before || now == before && a.told.After(at) {
+		switch {
+		case now < before, now == before && a.told.After(at):
 			return
+		case a.told.After(at):
+			at = a.told // It was said after what was known then.
 		}
 	}
 	a.answer, a.told = p, at
@@ -153,7 +156,7 @@ func (a *asked) tell(p *payment.Payment, at time.Time) {
 
 // hear remembers what the engine said of p otherwise, to a request of the instant at, where
 // questions about p are remembered: who was told the end is not told afterwards that there is
-// none.
+// none. Of the payment that p turns round it knows nothing.
 func (k *known) hear(p *payment.Payment, at time.Time) {
 	for _, key := range [...]string{string(p.ID), underRequest(p.Institution, p.RequestID)} {
 		s := &k.shards[maphash.String(k.seed, key)%knownShards]

@@ -78,7 +78,7 @@ func TestFloodRests(t *testing.T) {
 		began := time.Now()
 		var wg sync.WaitGroup
 		for range connections {
-			wg.Go(func() { f.flood(question, questions/connections) })
+			wg.Go(func() { f.flood(question, questions/connections, 200) })
 		}
 		wg.Wait()
 		took := time.Since(began)
@@ -94,15 +94,15 @@ func TestFloodRests(t *testing.T) {
 	}
 }
 
-// flood sends a question so often in one write and reads every answer.
-func (f *fixture) flood(question string, times int) {
+// flood sends a request so often in one write and reads every answer, which has that status.
+func (f *fixture) flood(request string, times, status int) {
 	connection, err := net.Dial("tcp", f.address)
 	if err != nil {
 		f.t.Error(err)
 		return
 	}
 	defer connection.Close()
-	if _, err := io.WriteString(connection, strings.Repeat(question, times)); err != nil {
+	if _, err := io.WriteString(connection, strings.Repeat(request, times)); err != nil {
 		f.t.Error(err)
 		return
 	}
@@ -114,7 +114,7 @@ func (f *fixture) flood(question string, times int) {
 			return
 		}
 		body, err := io.ReadAll(response.Body)
-		if err != nil || response.StatusCode != 200 {
+		if err != nil || response.StatusCode != status {
 			f.t.Errorf("answer %d: %d %s %v", i, response.StatusCode, body, err)
 			return
 		}
@@ -288,6 +288,73 @@ func TestKnownHears(t *testing.T) {
 	}
 	if _, known := k.ask("r1", "shop", now); known != nil {
 		t.Errorf("%+v is known of what nobody asked about", known)
+	}
+	for range 4 { // The last one is over the limit of the payment.
+		if asked, _ := k.ask("P2", "bank", now); asked != nil {
+			asked.tell(&payment.Payment{Status: payment.StatusUnknown}, now)
+		}
+	}
+	k.hear(&payment.Payment{ID: "P2", Status: payment.StatusApproved}, now.Add(-3*time.Second)) // It took so long.
+	if _, known := k.ask("P2", "bank", now); known == nil || known.Status != payment.StatusApproved {
+		t.Errorf("%+v, want the end of a payment that took longer than an answer lasts", known)
+	}
+}
+
+// TestToldStaysTold: a caller that was told the end, by the payment's own answer or by a question
+// under one id, is told it over the limits under either.
+func TestToldStaysTold(t *testing.T) {
+	for _, how := range []string{"by the payment", "by a question"} {
+		f := newFixture(t, DefaultLimits())
+		id, now := string(payment.MakeID(0, "01J0000000000000000000TEST")), time.Now()
+		keys := map[string]string{id: "/v1/payments/" + id, underRequest(institution, "r1"): "/v1/payments?request_id=r1"}
+		for key := range keys {
+			asked, _ := f.gateway.known.ask(key, institution, now)
+			asked.tell(&payment.Payment{ID: payment.ID(id), Institution: institution, RequestID: "r1", Amount: 5}, now)
+		}
+		if how == "by a question" {
+			f.engine.remember(payment.Payment{Institution: institution, RequestID: "r1", Amount: 5})
+			if status, body := f.send(wire{method: "GET", path: keys[id]}); status != 200 {
+				t.Fatalf("%d %s", status, body)
+			}
+		} else if status, body := f.send(wire{body: pay("")}); status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+		spend(f.gateway.known, institution)
+		finds := f.engine.finds
+		for _, path := range keys {
+			if status, body := f.send(wire{method: "GET", path: path}); status != 200 {
+				t.Errorf("told %s, then %s: %d %s", how, path, status, body)
+			}
+		}
+		if f.engine.finds != finds {
+			t.Errorf("told %s: a question over the limits reached the engine", how)
+		}
+	}
+}
+
+// TestForgedRequests: requests without a good seal rest as one institution would, and their
+// refusals say that nothing proves whose they are.
+func TestForgedRequests(t *testing.T) {
+	f := newFixture(t, DefaultLimits())
+	f.send(wire{body: `{}`}) // Sealed, and wrong.
+	path := "/v1/payments/" + string(payment.MakeID(0, "01J0000000000000000000TEST"))
+	forged := strings.Replace(f.head("GET", path, ""), "k1", "k2", 1) + "\r\n"
+	const requests = 1600
+	began := time.Now()
+	f.flood(forged, requests, 401)
+	free := restBurst + int(restPerSecond*restMin/time.Second)
+	if took, at := time.Since(began).Seconds(), float64(requests-free)/restPerSecond; took < at {
+		t.Errorf("%d forged requests were refused within %.3f s, want %.3f", requests, took, at)
+	}
+	f.engine.mu.Lock()
+	defer f.engine.mu.Unlock()
+	if n := len(f.engine.refused); n != 1+requests || f.engine.refused[0].Claimed {
+		t.Fatalf("%d refusals, the first %+v, want %d, the first proved", n, f.engine.refused[0], 1+requests)
+	}
+	for _, note := range f.engine.refused[1:] {
+		if !note.Claimed {
+			t.Fatalf("%+v: nothing proves who that was", note)
+		}
 	}
 }
 

@@ -62,7 +62,8 @@ func (d *desk) tell(p *payment.Payment, over bool, err error) {
 // second, and all whose seal is not good share one such pace. A hundred of them in one write
 // would keep a core for more than a millisecond, and whichever process a payment needs next waits
 // for it; those of many connections would keep it for good. What a thousandth of a second brings
-// goes out together, since to wait costs as much as an answer.
+// goes out together, since to wait costs as much as an answer. Nobody waits for more than a tenth
+// of a second, so that each connection beyond some 1,600 adds ten answers a second.
 func (d *desk) rest() {
 	if wait := d.gateway.paces.of(d.caller).wait(d.now, restMax); wait >= restMin {
 		time.Sleep(wait)

@@ -56,6 +56,7 @@ func (d *desk) refuseUnlessAsked(refusal *payment.Refusal) {
 	case p.Digest != d.digest():
 		d.refuse(&payment.Refusal{Failure: payment.RequestConflict})
 	default:
+		d.gateway.known.hear(&p, d.now)
 		d.reply(&p)
 	}
 }
