@@ -86,12 +86,12 @@ func (d *document) parse(text []byte) ast.Node {
 		d.syntax(err)
 		return nil
 	}
-	if len(file.Docs) == 0 || len(file.Docs) == 1 && file.Docs[0].Body == nil {
-		d.faultAt(1, 1, "the file is empty")
+	switch n := len(file.Docs); {
+	case n > 1:
+		d.faultAt(1, 1, "file holds %d documents, want 1 with content", n)
 		return nil
-	}
-	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		d.faultAt(1, 1, "file holds %d documents, want 1 with content", len(file.Docs))
+	case n == 0 || file.Docs[0].Body == nil:
+		d.faultAt(1, 1, "the file is empty")
 		return nil
 	}
 	return file.Docs[0].Body

@@ -1,16 +1,15 @@
 package main
 
 import (
-	"crypto/rand"
 	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"tongma/institutions/seal"
 	"tongma/switch/settlement"
 )
 
@@ -37,16 +36,12 @@ func (c *initCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	files, err := fs.Sub(sample, "sample")
-	if err != nil {
-		return err
-	}
-	entries, err := fs.ReadDir(files, ".")
+	entries, err := sample.ReadDir("sample")
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		text, err := fs.ReadFile(files, entry.Name())
+		text, err := sample.ReadFile("sample/" + entry.Name())
 		if err == nil {
 			err = c.write(entry.Name(), text, 0o644)
 		}
@@ -55,9 +50,7 @@ func (c *initCommand) Run() error {
 		}
 	}
 	for _, name := range sampleSecrets {
-		secret := make([]byte, 32)
-		_, _ = rand.Read(secret) // Never fails; see crypto/rand.
-		if err := c.write(name, []byte(hex.EncodeToString(secret)+"\n"), 0o600); err != nil {
+		if err := c.write(name, []byte(hex.EncodeToString(seal.NewSecret())+"\n"), 0o600); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,14 +41,11 @@ func TestInit(t *testing.T) {
 	}
 	var ports []string // Of each default one, a free one.
 	for _, address := range []string{"127.0.0.1:8090", "127.0.0.1:8080", "127.0.0.1:8081"} {
-		free, err := net.Listen("tcp", "127.0.0.1:0")
+		free, err := stage.FreeAddress()
 		if err != nil {
 			t.Fatal(err)
 		}
-		ports = append(ports, address, free.Addr().String())
-		if err := free.Close(); err != nil {
-			t.Fatal(err)
-		}
+		ports = append(ports, address, free)
 	}
 	ported := strings.NewReplacer(ports...)
 	if err := os.WriteFile(config, []byte("log_level: error\n"+ported.Replace(string(text))), 0o600); err != nil {

@@ -57,7 +57,7 @@ func run(args []string) int {
 		kong.Description("Tongma: a switch between payment apps, banks and wallets. "+
 			"Start with the command: demo"),
 		kong.ShortUsageOnError(),
-		kong.Vars{"faults": faultNames()},
+		kong.Vars{"faults": faultNames(), "config": configFile},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {

@@ -34,7 +34,7 @@ import (
 
 // serveCommand runs the switch.
 type serveCommand struct {
-	Config      string `help:"Configuration file, YAML." default:"tongma.yaml" type:"path"`
+	Config      string `help:"Configuration file, YAML." default:"${config}" type:"path"`
 	PrintConfig bool   `help:"Print the configuration that would run, with all defaults, and end; the defaults where --config is left out and no file is there."`
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/hex"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,12 +27,10 @@ func people(t *testing.T, directory string, names ...string) (lines, address str
 	if err := os.WriteFile(filepath.Join(directory, "people.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := stage.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer free.Close()
-	address = free.Addr().String()
 	return "admin: {listen: \"" + address + "\", people: people.yaml}", address
 }
 

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,6 +14,13 @@ import (
 
 // secretMin is the least number of bytes of a secret.
 const secretMin = 16
+
+// NewSecret makes a secret of 32 bytes.
+func NewSecret() []byte {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // Never fails; see crypto/rand.
+	return secret
+}
 
 // ReadSecret reads a secret, 16 or more bytes as hex, from a file of its own that nobody but
 // its owner can read. No error holds anything of the secret.

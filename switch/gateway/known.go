@@ -63,7 +63,7 @@ func newKnown(perPayment int, perSecond float64) *known {
 // its answer told to a. Otherwise a is nil and p is what is known; nil where that is nothing, or
 // too old. Nobody may write to p.
 func (k *known) ask(key, institution string, now time.Time) (a *asked, p *payment.Payment) {
-	s := &k.shards[maphash.String(k.seed, key)%knownShards]
+	s := k.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.turn(int64(now.Sub(k.began) / time.Second))
@@ -113,16 +113,28 @@ func permanence(s payment.Status) permanent {
 	return forGood
 }
 
-// find is what is remembered under key, with the count of this second; nil for nothing.
+// shard is where key is remembered, if it is.
+func (k *known) shard(key string) *knownShard {
+	return &k.shards[maphash.String(k.seed, key)%knownShards]
+}
+
+// recall is what is remembered under key; nil for nothing.
+func (s *knownShard) recall(key string) *asked {
+	if a := s.now[key]; a != nil {
+		return a
+	}
+	return s.old[key]
+}
+
+// find is what is remembered under key from now on, with the count of this second; nil for
+// nothing.
 func (s *knownShard) find(key string) *asked {
-	a := s.now[key]
+	a := s.recall(key)
 	if a == nil {
-		if a = s.old[key]; a == nil {
-			return nil
-		}
-		if len(s.now) < knownMax {
-			s.now[key] = a
-		}
+		return nil
+	}
+	if len(s.now) < knownMax {
+		s.now[key] = a
 	}
 	if a.second != s.second {
 		a.second, a.count = s.second, 0
@@ -154,17 +166,14 @@ func (a *asked) tell(p *payment.Payment, at time.Time) {
 	a.answer, a.told = p, at
 }
 
-// hear remembers what the engine said of p otherwise, to a request of the instant at, where
-// questions about p are remembered: who was told the end is not told afterwards that there is
-// none. Of the payment that p turns round it knows nothing.
+// hear remembers what the engine said of p, to a question or another request of the instant at,
+// where questions about p are remembered: who was told the end is not told afterwards, by
+// whichever id it asks, that there is none. Of the payment that p turns round it knows nothing.
 func (k *known) hear(p *payment.Payment, at time.Time) {
 	for _, key := range [...]string{string(p.ID), underRequest(p.Institution, p.RequestID)} {
-		s := &k.shards[maphash.String(k.seed, key)%knownShards]
+		s := k.shard(key)
 		s.mu.Lock()
-		a := s.now[key]
-		if a == nil {
-			a = s.old[key]
-		}
+		a := s.recall(key)
 		s.mu.Unlock()
 		if a != nil {
 			said := *p

@@ -397,11 +397,7 @@ func TestDamagedTableIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		for at := 0; at < len(good); at += max(1, len(good)/40) {
-			spoiled := bytes.Clone(good)
-			spoiled[at] ^= 0x10
-			if err := os.WriteFile(table, spoiled, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			restore := flip(t, table, at)
 			_, err := journal.Verify(place, journal.Checks{})
 			if errors.Is(err, journal.ErrNotRead) {
 				t.Errorf("%s, byte %d: %v", filepath.Base(table), at, err)
@@ -409,9 +405,7 @@ func TestDamagedTableIsRefused(t *testing.T) {
 			if err != nil {
 				refused++
 			}
-		}
-		if err := os.WriteFile(table, good, 0o600); err != nil {
-			t.Fatal(err)
+			restore()
 		}
 	}
 	if refused < 10 {
@@ -427,15 +421,7 @@ func TestDamagedTableIsRefused(t *testing.T) {
 // error, and from then on nothing is accepted.
 func acceptsNothing(t *testing.T, place, table string) {
 	t.Helper()
-	good, err := os.ReadFile(table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	spoiled := bytes.Clone(good)
-	spoiled[0] ^= 0x10
-	if err := os.WriteFile(table, spoiled, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	defer flip(t, table, 0)()
 	s, err := journal.Open(options(place))
 	if err != nil {
 		t.Fatalf("the newest block reads well: %v", err)
@@ -448,7 +434,23 @@ func acceptsNothing(t *testing.T, place, table string) {
 		t.Errorf("a journal with a damaged table accepts a block, or: %v", err)
 	}
 	_ = s.Close() // It says the same once more.
-	if err := os.WriteFile(table, good, 0o600); err != nil {
+}
+
+// flip flips a bit of a file until restore is called.
+func flip(t *testing.T, name string, at int) (restore func()) {
+	t.Helper()
+	good, err := os.ReadFile(name)
+	if err != nil {
 		t.Fatal(err)
 	}
+	write := func(data []byte) {
+		t.Helper()
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spoiled := bytes.Clone(good)
+	spoiled[at] ^= 0x10
+	write(spoiled)
+	return func() { write(good) }
 }

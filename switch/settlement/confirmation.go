@@ -67,18 +67,18 @@ const (
 // difference, of a file of another kind or window that it is one; there is no difference that is
 // only warned of.
 func (s *Seal) Compare(text []byte, excluded ...string) error {
+	switch {
+	case bytes.HasPrefix(text, []byte("\x1f\x8b")):
+		return fault(1, faultMalformed, "the file is packed by gzip")
+	case bytes.HasPrefix(text, []byte("\uFEFF")):
+		return fault(1, faultMalformed, "the file begins with a byte order mark")
+	}
 	c := comparison{seal: s, list: s.Instructions(excluded...), want: map[string]Instruction{}, seen: map[string]int{}}
 	for _, i := range c.list {
 		c.want[i.ID] = i
 	}
 	r := csv.NewReader(bytes.NewReader(text))
 	r.FieldsPerRecord, r.ReuseRecord = -1, true
-	switch {
-	case bytes.HasPrefix(text, []byte("\x1f\x8b")):
-		return &FileError{[]Fault{{1, faultMalformed, "the file is packed by gzip"}}}
-	case bytes.HasPrefix(text, []byte("\uFEFF")):
-		return &FileError{[]Fault{{1, faultMalformed, "the file begins with a byte order mark"}}}
-	}
 	for !c.other {
 		fields, err := r.Read()
 		if errors.Is(err, io.EOF) {

@@ -1,11 +1,12 @@
 package stage
 
 import (
-	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"net"
 	"strings"
+
+	"tongma/institutions/seal"
 )
 
 // Admit writes people.yaml with keys for names, each of them operator and approver, and
@@ -14,9 +15,7 @@ func (s *Stage) Admit(names ...string) (address string, err error) {
 	var text strings.Builder
 	text.WriteString("people:\n")
 	for _, name := range names {
-		secret := make([]byte, 32)
-		_, _ = rand.Read(secret) // Never fails; see crypto/rand.
-		if err := s.write(name+".key", hex.EncodeToString(secret)); err != nil {
+		if err := s.write(name+".key", hex.EncodeToString(seal.NewSecret())); err != nil {
 			return "", err
 		}
 		fmt.Fprintf(&text, "  - {name: %s, roles: [operator, approver], secret_file: %s.key}\n", name, name)
@@ -24,6 +23,11 @@ func (s *Stage) Admit(names ...string) (address string, err error) {
 	if err := s.write("people.yaml", text.String()); err != nil {
 		return "", err
 	}
+	return FreeAddress()
+}
+
+// FreeAddress is an address on loopback, host:port, that nobody listened on a moment ago.
+func FreeAddress() (string, error) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err

@@ -9,7 +9,6 @@ package stage
 
 import (
 	"bufio"
-	"crypto/rand"
 	_ "embed"
 	"encoding/hex"
 	"errors"
@@ -20,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"tongma/institutions/seal"
 )
 
 // Register and Table are those of the demonstration network.
@@ -70,9 +71,7 @@ func New(directory, binary string) *Stage {
 // secret is the key that institution shares with the switch.
 func (s *Stage) secret(institution string) []byte {
 	if s.secrets[institution] == nil {
-		secret := make([]byte, 32)
-		_, _ = rand.Read(secret) // Never fails; see crypto/rand.
-		s.secrets[institution] = secret
+		s.secrets[institution] = seal.NewSecret()
 	}
 	return s.secrets[institution]
 }
